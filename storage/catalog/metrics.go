@@ -1,0 +1,46 @@
+package catalog
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+type metrics struct {
+	commits        *prometheus.CounterVec
+	commitSeconds  prometheus.Histogram
+	files          prometheus.Gauge
+	version        prometheus.Gauge
+	metadataWrites prometheus.Counter
+	metadataBytes  prometheus.Gauge
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	f := promauto.With(reg)
+	return &metrics{
+		commits: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "herringbone_catalog_commits_total",
+			Help: "Edits of the catalog, by result: committed, repeated (changed nothing), conflict, invalid, error.",
+		}, []string{"result"}),
+		commitSeconds: f.NewHistogram(prometheus.HistogramOpts{
+			Name:    "herringbone_catalog_commit_seconds",
+			Help:    "Time of an edit of the catalog, from call to durable.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
+		}),
+		files: f.NewGauge(prometheus.GaugeOpts{
+			Name: "herringbone_catalog_files",
+			Help: "Live files.",
+		}),
+		version: f.NewGauge(prometheus.GaugeOpts{
+			Name: "herringbone_catalog_version",
+			Help: "Number of the last edit that this process has seen.",
+		}),
+		metadataWrites: f.NewCounter(prometheus.CounterOpts{
+			Name: "herringbone_catalog_metadata_writes_total",
+			Help: "Metric metadata rows written because they were new or had not been written for long.",
+		}),
+		metadataBytes: f.NewGauge(prometheus.GaugeOpts{
+			Name: "herringbone_catalog_metadata_cache_bytes",
+			Help: "Memory for metric metadata that is known to be stored.",
+		}),
+	}
+}

@@ -1,0 +1,103 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+
+	"herringbone/storage/series"
+)
+
+// Refresh brings the snapshot up to date with what others have committed. After
+// an error the snapshot is what it was.
+func (c *Catalog) Refresh(ctx context.Context) error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if err := c.refresh(ctx); err != nil {
+		return fmt.Errorf("refresh catalog: %w", err)
+	}
+	return nil
+}
+
+func (c *Catalog) refresh(ctx context.Context) error {
+	next := c.current.Load()
+	err := c.db.look(ctx, func(t *tx) error {
+		st, err := readState(ctx, t)
+		if err != nil {
+			return err
+		}
+		next, err = catchUp(ctx, t, next, st)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	c.publish(next)
+	return nil
+}
+
+// catchUp returns the snapshot at st, from one that may be older. If the rows
+// of removals that s has not seen are gone, it starts from nothing.
+func catchUp(ctx context.Context, t *tx, s *Snapshot, st state) (*Snapshot, error) {
+	ch := change{version: st.version}
+	collect := func(r *row, err error) error {
+		switch f := &r.File; {
+		case err != nil:
+			return err
+		case r.deletedAt == 0:
+			ch.add = append(ch.add, f)
+		case s.has(f):
+			ch.remove = append(ch.remove, f)
+		}
+		return nil
+	}
+	var err error
+	switch {
+	case s.version == st.version:
+	case s.version > st.version:
+		return nil, fmt.Errorf("the database went back from version %d to %d: %w", s.version, st.version, series.ErrCorrupt)
+	case s.version < st.purged || s.version < 0:
+		s = &Snapshot{}
+		err = eachRow(ctx, t, collect, `WHERE deleted_at = 0`)
+	default:
+		err = eachRow(ctx, t, collect, `WHERE changed > ?`, s.version)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s = s.apply(ch)
+	return s, s.proof(st)
+}
+
+// eachRow visits the rows of files that the condition selects, each with the
+// error of scanRow, until the visitor returns one. The row stays with the
+// visitor.
+func eachRow(ctx context.Context, t *tx, visit func(*row, error) error, where string, args ...any) error {
+	rows, err := t.query(ctx, `SELECT `+fileColumns+` FROM files `+where, args...)
+	if err != nil {
+		return fmt.Errorf("read files: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		r, err := scanRow(rows)
+		if err := visit(&r, err); err != nil {
+			return fmt.Errorf("read files: %w", err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("read files: %w", err)
+	}
+	return nil
+}
+
+// proof is an error unless the snapshot is what the state says.
+func (s *Snapshot) proof(st state) error {
+	switch {
+	case s.version != st.version:
+		return fmt.Errorf("files are of version %d, the state is of %d: %w", s.version, st.version, series.ErrCorrupt)
+	case s.live != st.live:
+		return fmt.Errorf("%d live files, there should be %d: %w", s.live, st.live, series.ErrCorrupt)
+	case s.digest != st.digest:
+		return fmt.Errorf("live files have digest %08x, it should be %08x: %w", s.digest, st.digest, series.ErrCorrupt)
+	}
+	return nil
+}
