@@ -1,0 +1,17 @@
+// Package block is one immutable Parquet file: many series of one partition,
+// one row a sample, readable by any Parquet reader and, by the series index
+// before the footer, readable by series without decoding label columns.
+//
+// Life story: the flush or the compactor makes a Writer, appends series in the
+// order of series.Compare and closes it; the Meta it returns goes to the
+// catalog. A query opens the file by what the catalog says of its tail, asks the
+// Reader which series match (Select, answered from memory), and reads their
+// samples with a Scan, page by page. Exemplars have files of their own kind.
+//
+// Trust: the catalog holds the checksum of the tail, the tail holds the checksum
+// of every page that reads need. A flipped bit is therefore an error that wraps
+// series.ErrCorrupt, or it is in bytes that this package does not use; it is
+// never a wrong number. FORMAT.md draws the bytes.
+//
+// This is the only package that knows parquet-go.
+package block

@@ -1,0 +1,70 @@
+package block
+
+// index is the series index of a file: which series there are and at which rows,
+// and where the pages are that hold their samples. A Reader keeps it in memory;
+// a Writer builds it. FORMAT.md draws its bytes.
+type index struct {
+	symbols []string   // Label names and values, each once.
+	shapes  [][]uint32 // The different lists of label names, as symbols.
+
+	// One element a series, in file order.
+	shape    []uint32
+	firstVal []uint32 // Where its label values begin in values.
+	firstRow []int64  // One element more: the number of rows.
+	minT     []int64
+	maxT     []int64
+
+	values []uint32 // Label values of all series, as symbols.
+	groups []pageGroup
+}
+
+// The columns that reads need, as positions in pageGroup.pages.
+const (
+	pageTime = iota
+	pageValue
+	pageStart
+	pageHistogram
+	pageKinds
+)
+
+var pageNames = [pageKinds]string{columnTime, columnValue, columnStart, columnHistogram}
+
+// pageGroup is one stretch of rows, the same in all columns that reads need.
+type pageGroup struct {
+	firstRow   int64
+	rows       int
+	minT, maxT int64
+	pages      [pageKinds]page
+}
+
+// page is where one page is and what it must contain.
+type page struct {
+	offset int64
+	size   int32 // With header; 0 if no row of the group has a value.
+	header int32 // Bytes of the Parquet page header.
+	raw    int32 // Bytes of the uncompressed body.
+	crc    uint32
+}
+
+// Bounds for parsing, so that a damaged index asks for no absurd memory.
+const (
+	maxPageRaw     = 1 << 30
+	maxIndexRaw    = 1 << 32
+	maxIndexGrowth = 1000 // Of compression; the writer stores what packs better.
+	maxSymbol      = 1<<24 - 1
+)
+
+const indexMagic = "HBIX"
+
+// indexVersion is the version of the series index that this code writes and the
+// only one it reads.
+const indexVersion = 1
+
+const (
+	codecNone = 0
+	codecZstd = 1
+)
+
+func (x *index) series() int { return len(x.shape) }
+
+func (x *index) rows() int64 { return x.firstRow[len(x.firstRow)-1] }

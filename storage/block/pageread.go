@@ -1,0 +1,251 @@
+package block
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"math"
+
+	"herringbone/storage/series"
+)
+
+// decoded is one page group as arrays, one element a row.
+type decoded struct {
+	group int // Number in index.groups; -1 is none.
+	times []int64
+	// raw is the values as bytes if all rows are floats: they are turned into
+	// numbers when they are copied to who asked. Otherwise raw is nil and values
+	// is set.
+	raw    []byte
+	values []float64
+	// nil if no row has one.
+	starts     []int64
+	histograms []series.Histogram
+
+	body []byte // The memory of raw.
+}
+
+// sizeBytes is the memory that d holds.
+func (d *decoded) sizeBytes() int64 {
+	n := int64(8*cap(d.times) + cap(d.body) + 8*cap(d.values) + 8*cap(d.starts))
+	for i := range d.histograms {
+		n += histogramBytes(&d.histograms[i])
+	}
+	return n
+}
+
+// pageReader reads and decodes page groups. It is used by one goroutine.
+type pageReader struct {
+	r        *Reader
+	inflater *inflater
+	stored   []byte
+	body     []byte // Scratch; its capacity is what is kept.
+	runs     []run
+}
+
+// fetch returns group g from the cache or else decoded, in the memory of spare
+// if that is not nil and there is no cache.
+func (p *pageReader) fetch(g int, spare *decoded) (held, error) {
+	if c := p.r.cache; c != nil {
+		e, err := c.take(cacheKey{p.r.name, g}, func(d *decoded) error { return p.read(g, d) })
+		if err != nil {
+			return held{}, err
+		}
+		return held{e.page, e}, nil
+	}
+	if spare == nil {
+		spare = &decoded{}
+	}
+	if err := p.read(g, spare); err != nil {
+		return held{}, err
+	}
+	return held{page: spare}, nil
+}
+
+// close lets go of the decompressor.
+func (p *pageReader) close() {
+	if p.inflater != nil {
+		p.inflater.release()
+		p.inflater = nil
+	}
+}
+
+// read decodes group g into d, whose memory it reuses.
+func (p *pageReader) read(g int, d *decoded) error {
+	if p.inflater == nil {
+		z, err := takeInflater()
+		if err != nil {
+			return err
+		}
+		p.inflater = z
+	}
+	group := &p.r.index.groups[g]
+	d.group = -1 // Until all is well.
+	d.times = resize(d.times, group.rows)
+	d.raw, d.values, d.starts, d.histograms = nil, nil, nil, nil
+	for kind := range group.pages {
+		if err := p.readPage(group, kind, d); err != nil {
+			return err
+		}
+	}
+	d.group = g
+	return nil
+}
+
+func resize[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	return s[:n]
+}
+
+func (p *pageReader) readPage(group *pageGroup, kind int, d *decoded) error {
+	at := &group.pages[kind]
+	if at.size == 0 {
+		if kind == pageValue {
+			d.values = make([]float64, group.rows)
+		}
+		return nil
+	}
+	into := &p.body
+	if kind == pageValue {
+		into = &d.body
+	}
+	body, err := p.load(at, kind, into)
+	if err != nil {
+		return err
+	}
+	switch kind {
+	case pageTime:
+		err = decodeDelta(d.times, body)
+	case pageValue:
+		err = p.decodeValues(d, body)
+	case pageStart:
+		err = p.decodeStarts(d, body)
+	case pageHistogram:
+		err = p.decodeHistograms(d, body)
+	}
+	if err != nil {
+		return p.corrupt(at, kind, err)
+	}
+	return nil
+}
+
+// load reads, checks and decompresses the body of a page into the memory of
+// into, which it may replace by a larger one.
+func (p *pageReader) load(at *page, kind int, into *[]byte) ([]byte, error) {
+	p.stored = resize(p.stored, int(at.size))
+	if err := readAt(p.r.file, p.r.name, p.stored, at.offset); err != nil {
+		return nil, err
+	}
+	if crc := crc32.Checksum(p.stored, castagnoli); crc != at.crc {
+		return nil, p.corrupt(at, kind, fmt.Errorf("checksum is %08x, recorded is %08x", crc, at.crc))
+	}
+	*into = resize(*into, int(at.raw)+slack)
+	body, err := p.inflater.inflate(*into, p.stored[at.header:], int(at.raw))
+	if err != nil {
+		return nil, p.corrupt(at, kind, err)
+	}
+	return body, nil
+}
+
+func (p *pageReader) corrupt(at *page, kind int, err error) error {
+	return &CorruptError{p.r.name, at.offset, fmt.Sprintf("page of column %s: %v", pageNames[kind], err)}
+}
+
+var errPage = errors.New("page does not parse")
+
+func (p *pageReader) decodeValues(d *decoded, body []byte) error {
+	rows := len(d.times)
+	runs, rest, ok := parseLevels(body, rows, p.runs[:0])
+	p.runs = runs
+	if !ok || len(rest) != 8*countPresent(runs) {
+		return errPage
+	}
+	if len(rest) == 8*rows {
+		d.raw = rest
+		return nil
+	}
+	d.values = make([]float64, rows)
+	at := 0
+	for _, r := range runs {
+		if r.value == 1 {
+			to := d.values[at : at+int(r.n)]
+			copyFloats(to, rest)
+			rest = rest[8*len(to):]
+		}
+		at += int(r.n)
+	}
+	return nil
+}
+
+func copyFloats(dst []float64, src []byte) {
+	src = src[:8*len(dst)]
+	for i := range dst {
+		dst[i] = math.Float64frombits(binary.LittleEndian.Uint64(src[8*i:]))
+	}
+}
+
+func (p *pageReader) decodeStarts(d *decoded, body []byte) error {
+	runs, rest, ok := parseLevels(body, len(d.times), p.runs[:0])
+	p.runs = runs
+	if !ok {
+		return errPage
+	}
+	present := make([]int64, countPresent(runs))
+	if err := decodeDelta(present, rest); err != nil {
+		return err
+	}
+	d.starts = make([]int64, len(d.times))
+	at := 0
+	for _, r := range runs {
+		if r.value == 1 {
+			present = present[copy(d.starts[at:at+int(r.n)], present):]
+		}
+		at += int(r.n)
+	}
+	return nil
+}
+
+func countPresent(runs []run) int {
+	n := 0
+	for _, r := range runs {
+		n += int(r.value) * int(r.n)
+	}
+	return n
+}
+
+// decodeHistograms comes after times and starts.
+func (p *pageReader) decodeHistograms(d *decoded, body []byte) error {
+	runs, rest, ok := parseLevels(body, len(d.times), p.runs[:0])
+	p.runs = runs
+	if !ok {
+		return errPage
+	}
+	d.histograms = make([]series.Histogram, len(d.times))
+	c := cursor{b: rest}
+	at := 0
+	for _, r := range runs {
+		for i := at; i < at+int(r.n) && r.value == 1; i++ {
+			start := int64(0)
+			if d.starts != nil {
+				start = d.starts[i]
+			}
+			b := c.bytes(int(c.fixed32()))
+			if c.bad {
+				return errPage
+			}
+			h, err := parseHistogram(b, d.times[i], start)
+			if err != nil {
+				return err
+			}
+			d.histograms[i] = h
+		}
+		at += int(r.n)
+	}
+	if len(c.b) != 0 {
+		return errPage
+	}
+	return nil
+}
