@@ -16,7 +16,7 @@ const DayMillis = 24 * 60 * 60 * 1000
 // Day is the number of the UTC day that t is in, counted from the Unix epoch.
 func Day(t int64) int64 {
 	if t < 0 {
-		return (t - DayMillis + 1) / DayMillis
+		return (t+1)/DayMillis - 1
 	}
 	return t / DayMillis
 }

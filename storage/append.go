@@ -1,0 +1,314 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	promlabels "github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/tsdb/chunks"
+	"github.com/prometheus/prometheus/tsdb/record"
+	"golang.org/x/sys/unix"
+
+	"herringbone/storage/series"
+)
+
+// Append implements series.Sink: resolve, log, sync, remember.
+func (s *Store) Append(ctx context.Context, t series.Tenant, b *series.Batch) (series.Written, error) {
+	begin := time.Now()
+	written, err := s.append(ctx, t, b)
+	if err != nil {
+		s.metrics.appendFailures.Inc()
+		return series.Written{}, fmt.Errorf("append batch: %w", err)
+	}
+	s.metrics.appended(written, time.Since(begin))
+	return written, nil
+}
+
+func (s *Store) append(ctx context.Context, t series.Tenant, b *series.Batch) (series.Written, error) {
+	if len(b.Metadata) > 0 {
+		if err := s.catalog.PutMetadata(ctx, t, b.Metadata, s.now()); err != nil {
+			return series.Written{}, fmt.Errorf("put metadata: %w", err)
+		}
+	}
+	if len(b.Entries) == 0 {
+		return series.Written{}, nil
+	}
+	g, err := s.begin(ctx)
+	if err != nil {
+		return series.Written{}, err
+	}
+	defer g.writers.Done()
+	w := s.appenders.Get().(*appender)
+	defer s.appenders.Put(w)
+	w.reset(g, t, s.oldest())
+	if err := w.resolve(b); err != nil {
+		return series.Written{}, logError(err)
+	}
+	if err := w.log(); err != nil {
+		return series.Written{}, logError(err)
+	}
+	w.remember()
+	s.grown(g)
+	return w.written, nil
+}
+
+// oldest is the time before which samples are rejected.
+func (s *Store) oldest() int64 {
+	if s.opts.Retention == 0 {
+		return -1 << 63
+	}
+	return s.now().Add(-s.opts.Retention).UnixMilli()
+}
+
+// logError gives a full disk its class: writes can succeed again without a
+// restart when there is room.
+func logError(err error) error {
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+		return fmt.Errorf("%w: %w", series.ErrOverload, err)
+	}
+	return err
+}
+
+// begin returns the active generation, counted as having one more writer. It
+// waits while memory is full.
+func (s *Store) begin(ctx context.Context) (*generation, error) {
+	var deadline <-chan time.Time
+	for {
+		g, flushed, err := s.tryBegin()
+		if g != nil || err != nil {
+			return g, err
+		}
+		if deadline == nil {
+			timer := time.NewTimer(s.opts.AppendWait)
+			defer timer.Stop()
+			deadline = timer.C
+		}
+		select {
+		case <-flushed:
+		case <-deadline:
+			return nil, fmt.Errorf("memory is full and was not flushed within %v: %w", s.opts.AppendWait, series.ErrOverload)
+		case <-ctx.Done():
+			return nil, fmt.Errorf("wait for memory: %w", ctx.Err())
+		}
+	}
+}
+
+// tryBegin returns no generation and no error if the write must wait for flushed
+// to be closed.
+func (s *Store) tryBegin() (g *generation, flushed <-chan struct{}, err error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	switch {
+	case s.active == nil:
+		return nil, nil, fmt.Errorf("store is starting or stopping: %w", series.ErrNotReady)
+	case s.active.segment.Err() == nil && s.active.size() < s.opts.GenerationBytes:
+		s.active.writers.Add(1)
+		return s.active, nil, nil
+	}
+	s.poke() // It is full, or its log is broken: only a new one helps.
+	return nil, s.changed, nil
+}
+
+// grown freezes the generation when it is full.
+func (s *Store) grown(g *generation) {
+	if g.size() < s.opts.GenerationBytes {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.active == g && len(s.frozen) < s.opts.MaxFrozen {
+		s.rotateLocked() // An error leaves it active; Run tries again and logs.
+	}
+	s.poke()
+}
+
+// appender is the memory of one append, reused.
+type appender struct {
+	memory  *memory
+	gen     *generation
+	tenant  series.Tenant
+	oldest  int64
+	written series.Written
+
+	scratch    promlabels.ScratchBuilder
+	records    *recordWriter
+	definition *recordWriter
+
+	refs       []*memSeries // One an entry; nil: set aside.
+	kept       []series.Sample
+	keptEnd    []int32 // Of each entry, in kept.
+	floats     []record.RefSample
+	withStarts bool
+	hists      []series.Histogram
+	histsEnd   []int32
+	intHists   []record.RefHistogramSample
+	floatHists []record.RefFloatHistogramSample
+	exemplars  []series.Exemplar
+	exemplEnd  []int32
+	refExempl  []record.RefExemplar
+}
+
+func newAppenderPool() *sync.Pool {
+	return &sync.Pool{New: func() any {
+		return &appender{scratch: promlabels.NewScratchBuilder(16), records: newRecordWriter(), definition: newRecordWriter()}
+	}}
+}
+
+func (w *appender) reset(g *generation, t series.Tenant, oldest int64) {
+	w.gen, w.tenant, w.oldest, w.memory = g, t, oldest, g.ensureMemory(t)
+	w.written = series.Written{}
+	clear(w.refs)
+	clear(w.hists)
+	clear(w.intHists)
+	clear(w.floatHists)
+	clear(w.exemplars)
+	clear(w.refExempl)
+	w.refs, w.kept, w.keptEnd, w.floats = w.refs[:0], w.kept[:0], w.keptEnd[:0], w.floats[:0]
+	w.hists, w.histsEnd, w.intHists, w.floatHists = w.hists[:0], w.histsEnd[:0], w.intHists[:0], w.floatHists[:0]
+	w.exemplars, w.exemplEnd, w.refExempl = w.exemplars[:0], w.exemplEnd[:0], w.refExempl[:0]
+	w.withStarts = false
+}
+
+// resolve finds every entry's series and sorts out what is kept.
+func (w *appender) resolve(b *series.Batch) error {
+	samples, histograms, exemplars := b.Samples, b.Histograms, b.Exemplars
+	var before *alias
+	for i := range b.Entries {
+		e := &b.Entries[i]
+		a, err := w.memory.resolve(before, e.Key, &w.scratch, w.define)
+		switch {
+		case errors.Is(err, series.ErrInvalid):
+			n := int(e.Samples + e.Histograms + e.Exemplars)
+			w.written.Reject(series.ReasonLabels, n, func() string { return err.Error() })
+		case err != nil:
+			return err
+		default:
+			before = a
+			w.keep(a.series, samples[:e.Samples], histograms[:e.Histograms], exemplars[:e.Exemplars])
+		}
+		samples, histograms, exemplars = samples[e.Samples:], histograms[e.Histograms:], exemplars[e.Exemplars:]
+	}
+	return nil
+}
+
+// define logs a new series ahead of everything that will refer to it.
+func (w *appender) define(ms *memSeries) error {
+	w.definition.begin(w.tenant)
+	w.definition.series(ms)
+	if _, err := w.gen.segment.Enqueue(w.definition.buf); err != nil {
+		return fmt.Errorf("log series: %w", err)
+	}
+	return nil
+}
+
+func (w *appender) keep(ms *memSeries, samples []series.Sample, histograms []series.Histogram, exemplars []series.Exemplar) {
+	ref := chunks.HeadSeriesRef(ms.ref)
+	for _, s := range samples {
+		if s.T < w.oldest {
+			w.tooOld(ms, s.T)
+			continue
+		}
+		w.kept = append(w.kept, s)
+		w.floats = append(w.floats, record.RefSample{Ref: ref, T: s.T, ST: s.Start, V: s.V})
+		w.withStarts = w.withStarts || s.Start != 0
+	}
+	for _, h := range histograms {
+		if h.T < w.oldest {
+			w.tooOld(ms, h.T)
+			continue
+		}
+		w.hists = append(w.hists, h)
+		if h.H != nil {
+			w.intHists = append(w.intHists, record.RefHistogramSample{Ref: ref, T: h.T, ST: h.Start, H: h.H})
+		} else {
+			w.floatHists = append(w.floatHists, record.RefFloatHistogramSample{Ref: ref, T: h.T, ST: h.Start, FH: h.FH})
+		}
+	}
+	for _, e := range exemplars {
+		w.exemplars = append(w.exemplars, e)
+		w.refExempl = append(w.refExempl, record.RefExemplar{Ref: ref, T: e.T, V: e.V, Labels: e.Labels})
+	}
+	w.refs = append(w.refs, ms)
+	w.keptEnd = append(w.keptEnd, int32(len(w.kept)))
+	w.histsEnd = append(w.histsEnd, int32(len(w.hists)))
+	w.exemplEnd = append(w.exemplEnd, int32(len(w.exemplars)))
+}
+
+func (w *appender) tooOld(ms *memSeries, t int64) {
+	w.written.Reject(series.ReasonTooOld, 1, func() string {
+		return fmt.Sprintf("%s: sample at %s is older than the retention", ms.labels, time.UnixMilli(t).UTC().Format(time.RFC3339))
+	})
+}
+
+// log returns when what is kept is on disk.
+func (w *appender) log() error {
+	if len(w.floats)+len(w.hists)+len(w.refExempl) == 0 {
+		return nil
+	}
+	w.records.begin(w.tenant)
+	w.records.floats(w.floats, w.withStarts)
+	w.records.histograms(w.intHists, w.floatHists)
+	w.records.exemplars(w.refExempl)
+	pos, err := w.gen.segment.Enqueue(w.records.buf)
+	if err != nil {
+		return fmt.Errorf("log batch: %w", err)
+	}
+	if err := w.gen.segment.Sync(pos); err != nil {
+		return fmt.Errorf("log batch: %w", err)
+	}
+	return nil
+}
+
+// remember makes what is kept visible to queries: floats, then histograms, then
+// float histograms, which is the order of the log. It decides which of two
+// samples at one time was written later.
+func (w *appender) remember() {
+	grown := w.rememberFloats()
+	if len(w.hists) > 0 {
+		grown += w.rememberHistograms(func(h series.Histogram) bool { return h.H != nil })
+		grown += w.rememberHistograms(func(h series.Histogram) bool { return h.H == nil })
+	}
+	if len(w.exemplars) > 0 {
+		grown += w.rememberExemplars()
+	}
+	w.gen.bytes.Add(grown)
+	w.gen.samples.Add(int64(len(w.kept) + len(w.hists)))
+	w.written.Samples, w.written.Histograms, w.written.Exemplars = len(w.kept), len(w.hists), len(w.exemplars)
+}
+
+func (w *appender) rememberFloats() (grown int64) {
+	var from int32
+	for i, ms := range w.refs {
+		if end := w.keptEnd[i]; end > from {
+			grown += ms.appendFloats(w.memory.arena, w.kept[from:end])
+			from = end
+		}
+	}
+	return grown
+}
+
+func (w *appender) rememberHistograms(which func(series.Histogram) bool) (grown int64) {
+	var from int32
+	for i, ms := range w.refs {
+		for ; from < w.histsEnd[i]; from++ {
+			if which(w.hists[from]) {
+				grown += ms.appendHistograms(w.hists[from : from+1])
+			}
+		}
+	}
+	return grown
+}
+
+func (w *appender) rememberExemplars() (grown int64) {
+	var from int32
+	for i, ms := range w.refs {
+		if end := w.exemplEnd[i]; end > from {
+			grown += ms.appendExemplars(w.exemplars[from:end])
+			from = end
+		}
+	}
+	return grown
+}

@@ -1,0 +1,173 @@
+package storage
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"herringbone/storage/block"
+	"herringbone/storage/bucket"
+	"herringbone/storage/catalog"
+	"herringbone/storage/series"
+)
+
+// files keeps the indexes of recently used files in memory, up to a number of
+// bytes. Files in use are never closed, so the bound can be passed by what
+// running queries hold.
+type files struct {
+	bucket bucket.Bucket
+	limit  int64
+	pages  *block.Cache
+
+	mu     sync.Mutex // Guards what follows and openFile's users and element.
+	open   map[string]*openFile
+	recent *list.List // Of *openFile, the most recently used first.
+	bytes  int64
+}
+
+type openFile struct {
+	file   *catalog.File
+	ready  chan struct{} // Closed when reader or err is set.
+	err    error
+	object bucket.Object
+	reader *block.Reader
+
+	users   int
+	element *list.Element
+}
+
+func newFiles(b bucket.Bucket, limit int64, pages *block.Cache) *files {
+	return &files{bucket: b, limit: limit, pages: pages, open: map[string]*openFile{}, recent: list.New()}
+}
+
+// acquire opens a file or finds it open. The caller releases it.
+func (f *files) acquire(ctx context.Context, file *catalog.File) (*openFile, error) {
+	f.mu.Lock()
+	o := f.open[file.ID]
+	first := o == nil
+	if first {
+		o = &openFile{file: file, ready: make(chan struct{})}
+		f.open[file.ID] = o
+		o.element = f.recent.PushFront(o)
+	}
+	o.users++
+	f.recent.MoveToFront(o.element)
+	f.mu.Unlock()
+	if first {
+		f.load(o)
+	}
+	select {
+	case <-o.ready:
+	case <-ctx.Done():
+		f.release(o)
+		return nil, ctx.Err()
+	}
+	if o.err != nil {
+		err := o.err
+		f.release(o)
+		return nil, err
+	}
+	return o, nil
+}
+
+// load opens the file for all who wait for it. It does not use the first
+// caller's context: the others would fail with it.
+func (f *files) load(o *openFile) {
+	defer close(o.ready)
+	o.object, o.err = f.object(context.Background(), o.file)
+	if o.err == nil {
+		o.reader, o.err = block.Open(o.object, o.file.Size, o.file.Name, o.file.Size-o.file.Tail, o.file.TailCRC)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if o.err != nil { // The next query tries again.
+		f.removeLocked(o)
+		return
+	}
+	if f.pages != nil {
+		o.reader.UseCache(f.pages)
+	}
+	f.bytes += o.reader.SizeBytes()
+	f.evictLocked()
+}
+
+// object opens the object of a file and checks its size.
+func (f *files) object(ctx context.Context, file *catalog.File) (bucket.Object, error) {
+	o, err := f.bucket.Open(ctx, file.Name)
+	switch {
+	case errors.Is(err, bucket.ErrNotFound):
+		return nil, fmt.Errorf("file %s is in the catalog and not in the bucket: %w", file.Name, series.ErrCorrupt)
+	case err != nil:
+		return nil, fmt.Errorf("open file %s: %w", file.Name, err)
+	case o.Size() != file.Size:
+		size := o.Size()
+		return nil, errors.Join(fmt.Errorf("file %s has %d bytes, the catalog says %d: %w", file.Name, size, file.Size, series.ErrCorrupt), o.Close())
+	}
+	return o, nil
+}
+
+func (f *files) release(o *openFile) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	o.users--
+	if o.users > 0 {
+		return
+	}
+	if o.element == nil {
+		o.close() // It was pushed out while in use.
+		return
+	}
+	f.evictLocked()
+}
+
+// evictLocked closes files that nobody uses, the least recently used first,
+// until the rest fits.
+func (f *files) evictLocked() {
+	for e := f.recent.Back(); e != nil && f.bytes > f.limit; {
+		o := e.Value.(*openFile)
+		e = e.Prev()
+		if o.users == 0 {
+			f.removeLocked(o)
+			o.close()
+		}
+	}
+}
+
+func (f *files) removeLocked(o *openFile) {
+	if o.element == nil {
+		return
+	}
+	f.recent.Remove(o.element)
+	o.element = nil
+	if f.open[o.file.ID] == o {
+		delete(f.open, o.file.ID)
+	}
+	if o.reader != nil {
+		f.bytes -= o.reader.SizeBytes()
+	}
+}
+
+// close lets go of the object. An error of closing a file that was only read
+// says nothing about its bytes, which are checksummed.
+func (o *openFile) close() {
+	if o.object != nil {
+		_ = o.object.Close()
+	}
+}
+
+// close closes what nobody uses; what is in use is closed by its last release.
+func (f *files) close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for e := f.recent.Front(); e != nil; {
+		o := e.Value.(*openFile)
+		e = e.Next()
+		f.removeLocked(o)
+		if o.users == 0 {
+			o.close()
+		}
+	}
+	return nil
+}

@@ -1,0 +1,210 @@
+package storage
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cespare/xxhash/v2"
+	promlabels "github.com/prometheus/prometheus/model/labels"
+	promstorage "github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/tsdb"
+	"github.com/prometheus/prometheus/tsdb/index"
+
+	"herringbone/storage/series"
+)
+
+type labels = promlabels.Labels
+
+func equalLabels(a, b labels) bool { return promlabels.Equal(a, b) }
+
+// memory is what a generation holds of one tenant: its series, found by the raw
+// key of a write, and a label index for queries.
+//
+// The label index is built when a query first asks, and brought up to date by
+// the next: writes do not pay for it.
+type memory struct {
+	tenant series.Tenant
+	limits series.Limits
+	arena  *arena
+	bytes  *atomic.Int64 // Of the whole generation.
+
+	shards [64]shard
+
+	mu       sync.RWMutex // Guards series and byLabels.
+	series   []*memSeries // By ref.
+	byLabels map[uint64]*memSeries
+
+	indexing sync.Mutex // Guards indexed; held while postings are brought up to date.
+	indexed  int
+	postings *index.MemPostings
+}
+
+// shard finds series by raw key. Keys that differ in the order of their labels
+// are aliases of one series.
+type shard struct {
+	mu    sync.RWMutex
+	byKey map[uint64]*alias // By the hash of the key.
+}
+
+type alias struct {
+	key    []byte
+	series *memSeries
+	next   *alias // With the same hash.
+
+	// follower is the alias that came after this one in an earlier batch. Senders
+	// repeat their order, so it is nearly always the right guess: comparing the
+	// key is then all there is to do, without hashing and without the map.
+	follower atomic.Pointer[alias]
+}
+
+func newMemory(t series.Tenant, lim series.Limits, a *arena, bytes *atomic.Int64) *memory {
+	m := &memory{tenant: t, limits: lim, arena: a, bytes: bytes, byLabels: map[uint64]*memSeries{}, postings: index.NewMemPostings()}
+	for i := range m.shards {
+		m.shards[i].byKey = map[uint64]*alias{}
+	}
+	return m
+}
+
+func (s *shard) find(hash uint64, key []byte) *alias {
+	for a := s.byKey[hash]; a != nil; a = a.next {
+		if bytes.Equal(a.key, key) {
+			return a
+		}
+	}
+	return nil
+}
+
+// resolve returns the alias of a raw key; before is that of the key before it in
+// the batch, or nil. A series that is new to the generation is first announced by
+// define, so that its definition stands in the log before any record that refers
+// to it. Errors that wrap series.ErrInvalid speak of the key.
+func (m *memory) resolve(before *alias, key []byte, b *promlabels.ScratchBuilder, define func(*memSeries) error) (*alias, error) {
+	if before != nil {
+		if a := before.follower.Load(); a != nil && bytes.Equal(a.key, key) {
+			return a, nil
+		}
+	}
+	a, err := m.lookup(key, b, define)
+	if err == nil && before != nil {
+		before.follower.Store(a)
+	}
+	return a, err
+}
+
+func (m *memory) lookup(key []byte, b *promlabels.ScratchBuilder, define func(*memSeries) error) (*alias, error) {
+	hash := xxhash.Sum64(key)
+	s := &m.shards[hash%uint64(len(m.shards))]
+	s.mu.RLock()
+	found := s.find(hash, key)
+	s.mu.RUnlock()
+	if found != nil {
+		return found, nil
+	}
+	ls, err := series.ParseKey(key, b, m.limits)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if found := s.find(hash, key); found != nil {
+		return found, nil
+	}
+	ms, err := m.getOrCreate(ls, define)
+	if err != nil {
+		return nil, err
+	}
+	a := &alias{key: bytes.Clone(key), series: ms, next: s.byKey[hash]}
+	s.byKey[hash] = a
+	m.bytes.Add(int64(len(key)) + 96)
+	return a, nil
+}
+
+func (m *memory) getOrCreate(ls labels, define func(*memSeries) error) (*memSeries, error) {
+	hash := ls.Hash()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for ms := m.byLabels[hash]; ms != nil; ms = ms.next {
+		if equalLabels(ms.labels, ls) {
+			return ms, nil
+		}
+	}
+	ms := &memSeries{labels: ls, hash: hash, ref: uint32(len(m.series)), next: m.byLabels[hash]}
+	if err := define(ms); err != nil {
+		return nil, err
+	}
+	m.series = append(m.series, ms)
+	m.byLabels[hash] = ms
+	m.bytes.Add(int64(ls.ByteSize()) + seriesOverhead)
+	return ms, nil
+}
+
+// all returns the series by ref; the slice is not to be changed.
+func (m *memory) all() []*memSeries {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.series
+}
+
+// index brings the label index up to date and returns the series that it knows.
+func (m *memory) index() []*memSeries {
+	known := m.all()
+	m.indexing.Lock()
+	defer m.indexing.Unlock()
+	for ; m.indexed < len(known); m.indexed++ {
+		m.postings.Add(posting(m.indexed), known[m.indexed].labels)
+	}
+	return known
+}
+
+// posting is the number of a series in the label index: 0 is none there.
+func posting(ref int) promstorage.SeriesRef { return promstorage.SeriesRef(ref + 1) }
+
+// sel returns the matching series with samples in the range, in label order.
+func (m *memory) sel(ctx context.Context, q series.Query) ([]*memSeries, error) {
+	known := m.index()
+	p, err := tsdb.PostingsForMatchers(ctx, postingsReader{postings: m.postings}, q.Matchers...)
+	if err != nil {
+		return nil, fmt.Errorf("match series in memory: %w", err)
+	}
+	var out []*memSeries
+	for p.Next() {
+		ref := int(p.At()) - 1
+		if ref >= len(known) {
+			continue // Indexed by a later query; written after ours began.
+		}
+		if minT, maxT, ok := known[ref].times(); ok && minT <= q.MaxT && maxT >= q.MinT {
+			out = append(out, known[ref])
+		}
+	}
+	if err := p.Err(); err != nil {
+		return nil, fmt.Errorf("match series in memory: %w", err)
+	}
+	slices.SortFunc(out, func(a, b *memSeries) int { return promlabels.Compare(a.labels, b.labels) })
+	return out, nil
+}
+
+// postingsReader is as much of an IndexReader as PostingsForMatchers uses.
+type postingsReader struct {
+	tsdb.IndexReader
+	postings *index.MemPostings
+}
+
+func (r postingsReader) Postings(ctx context.Context, name string, values ...string) (index.Postings, error) {
+	return r.postings.Postings(ctx, name, values...), nil
+}
+
+func (r postingsReader) PostingsForLabelMatching(ctx context.Context, name string, match func(string) bool) index.Postings {
+	return r.postings.PostingsForLabelMatching(ctx, name, match)
+}
+
+func (r postingsReader) PostingsForAllLabelValues(ctx context.Context, name string) index.Postings {
+	return r.postings.PostingsForAllLabelValues(ctx, name)
+}
+
+func (r postingsReader) LabelValues(ctx context.Context, name string, hints *promstorage.LabelHints, _ ...*promlabels.Matcher) ([]string, error) {
+	return r.postings.LabelValues(ctx, name, hints), nil
+}

@@ -1,0 +1,253 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+
+	promlabels "github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/tsdb/chunks"
+	"github.com/prometheus/prometheus/tsdb/record"
+
+	"herringbone/storage/series"
+	"herringbone/storage/wal"
+)
+
+// Replay puts the WAL segments that the catalog does not hold yet back into
+// memory and opens the store for reads and writes. Its memory is bounded
+// whatever there is to replay: a generation that fills up is flushed before the
+// next segment is read.
+//
+// Damaged records are set aside and logged with their place, the others are
+// replayed; only a segment that cannot be read at all is an error.
+func (s *Store) Replay(ctx context.Context) error {
+	done, err := s.catalog.WALPosition(ctx, s.opts.Node)
+	if err != nil {
+		return fmt.Errorf("replay: read WAL position: %w", err)
+	}
+	segments, err := wal.List(s.fs, s.walDir())
+	if err != nil {
+		return fmt.Errorf("replay: list segments: %w", err)
+	}
+	s.measureReplay(segments)
+	next := done + 1
+	for i, seq := range segments {
+		// The last but one may have had writers when the newest was begun: its end
+		// can be torn as well.
+		next = max(next, seq+1)
+		if err := s.replaySegment(ctx, seq, seq <= done, i >= len(segments)-2); err != nil {
+			return fmt.Errorf("replay segment %d: %w", seq, err)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.nextSeq = next
+	if err := s.rotateLocked(); err != nil {
+		return fmt.Errorf("replay: %w", err)
+	}
+	s.poke()
+	return nil
+}
+
+// Progress tells how many bytes of WAL were replayed, and of how many.
+func (s *Store) Progress() (done, total int64) {
+	return s.replayed.done.Load(), s.replayed.total.Load()
+}
+
+func (s *Store) measureReplay(segments []uint64) {
+	for _, seq := range segments {
+		if n, err := wal.Length(s.fs, s.walDir(), seq); err == nil {
+			s.replayed.total.Add(n)
+		}
+	}
+}
+
+// replaySegment reads one segment into the youngest frozen generation, or a new
+// one. A segment that the catalog holds already is only removed.
+func (s *Store) replaySegment(ctx context.Context, seq uint64, committed, newest bool) error {
+	if size, err := wal.Length(s.fs, s.walDir(), seq); err == nil {
+		defer s.replayed.done.Add(size)
+	}
+	if committed {
+		return wal.Remove(s.fs, s.walDir(), seq)
+	}
+	g, err := s.replayInto(ctx, seq)
+	if err != nil {
+		return err
+	}
+	r := newReplayer(g)
+	report, err := wal.Replay(s.fs, s.walDir(), seq, newest, r.payload)
+	if err != nil {
+		return err
+	}
+	s.reportDamage(seq, report, r)
+	return ctx.Err()
+}
+
+// replayInto returns the generation for the next segment, after flushing what is
+// there if that is large.
+func (s *Store) replayInto(ctx context.Context, seq uint64) (*generation, error) {
+	s.mu.RLock()
+	frozen := s.frozen
+	s.mu.RUnlock()
+	if len(frozen) > 0 {
+		last := frozen[len(frozen)-1]
+		if last.size() < s.opts.GenerationBytes/4 {
+			last.seq, last.segments = seq, append(last.segments, seq)
+			return last, nil
+		}
+		if err := s.flushFrozen(ctx); err != nil {
+			return nil, err
+		}
+	}
+	g := newGeneration(seq, nil, s.opts.Limits, s.now())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.frozen = append(s.frozen, g)
+	return g, nil
+}
+
+func (s *Store) reportDamage(seq uint64, report wal.Report, r *replayer) {
+	if t := report.Torn; t != nil {
+		s.metrics.walTorn.Inc()
+		s.log.Warn("cut the torn end of the newest WAL segment; no acknowledged sample was in it, unless the disk lost what it had synced",
+			"segment", t.Segment, "offset", t.Offset, "bytes", t.Length, "kept_in", t.Aside)
+	}
+	for _, d := range report.Damaged {
+		s.metrics.walDamaged.Inc()
+		s.log.Error("damaged WAL record set aside, the rest was replayed",
+			"segment", d.Segment, "offset", d.Offset, "bytes", d.Length, "what", d.Cause, "kept_in", d.Aside)
+	}
+	if r.orphans > 0 {
+		s.metrics.walOrphans.Add(float64(r.orphans))
+		s.log.Error("samples of series whose definition was in a damaged WAL record are lost", "segment", seq, "samples", r.orphans)
+	}
+	s.log.Info("replayed WAL segment", "segment", seq, "records", report.Records, "samples", r.samples)
+}
+
+// replayer applies the payloads of one segment to a generation.
+type replayer struct {
+	gen     *generation
+	dec     record.Decoder
+	refs    map[series.Tenant]map[chunks.HeadSeriesRef]*memSeries
+	series  []record.RefSeries
+	floats  []record.RefSample
+	samples int
+	orphans int // Samples of unknown series.
+}
+
+func newReplayer(g *generation) *replayer {
+	return &replayer{
+		gen: g, dec: record.NewDecoder(promlabels.NewSymbolTable(), nil),
+		refs: map[series.Tenant]map[chunks.HeadSeriesRef]*memSeries{},
+	}
+}
+
+// payload applies one frame. The frame's checksum was right, so a payload that
+// does not decode is a fault of ours and stops the replay.
+func (r *replayer) payload(p []byte) error {
+	return splitPayload(p, r.record)
+}
+
+func (r *replayer) record(t series.Tenant, rec []byte) error {
+	m := r.gen.ensureMemory(t)
+	refs := r.refs[t]
+	if refs == nil {
+		refs = map[chunks.HeadSeriesRef]*memSeries{}
+		r.refs[t] = refs
+	}
+	switch typ := r.dec.Type(rec); typ {
+	case record.Series:
+		return r.define(m, refs, rec)
+	case record.Samples, record.SamplesV2:
+		return r.appendFloats(m, refs, rec)
+	case record.HistogramSamples, record.CustomBucketsHistogramSamples, record.HistogramSamplesV2:
+		return r.appendHistograms(refs, rec)
+	case record.FloatHistogramSamples, record.CustomBucketsFloatHistogramSamples, record.FloatHistogramSamplesV2:
+		return r.appendFloatHistograms(refs, rec)
+	case record.Exemplars:
+		return r.appendExemplars(refs, rec)
+	default:
+		return fmt.Errorf("record of unknown type %v", typ)
+	}
+}
+
+func (r *replayer) define(m *memory, refs map[chunks.HeadSeriesRef]*memSeries, rec []byte) error {
+	var err error
+	if r.series, err = r.dec.Series(rec, r.series[:0]); err != nil {
+		return fmt.Errorf("decode series: %w", err)
+	}
+	for _, d := range r.series {
+		ms, err := m.getOrCreate(d.Labels.Copy(), func(*memSeries) error { return nil })
+		if err != nil {
+			return err
+		}
+		refs[d.Ref] = ms
+	}
+	return nil
+}
+
+func (r *replayer) appendFloats(m *memory, refs map[chunks.HeadSeriesRef]*memSeries, rec []byte) error {
+	var err error
+	if r.floats, err = r.dec.Samples(rec, r.floats[:0]); err != nil {
+		return fmt.Errorf("decode samples: %w", err)
+	}
+	for _, f := range r.floats {
+		if ms := r.known(refs, f.Ref); ms != nil {
+			r.grew(ms.appendFloats(m.arena, []series.Sample{{T: f.T, V: f.V, Start: f.ST}}))
+		}
+	}
+	return nil
+}
+
+func (r *replayer) known(refs map[chunks.HeadSeriesRef]*memSeries, ref chunks.HeadSeriesRef) *memSeries {
+	ms := refs[ref]
+	if ms == nil {
+		r.orphans++
+	}
+	return ms
+}
+
+func (r *replayer) grew(n int64) {
+	r.samples++
+	r.gen.bytes.Add(n)
+	r.gen.samples.Add(1)
+}
+
+func (r *replayer) appendHistograms(refs map[chunks.HeadSeriesRef]*memSeries, rec []byte) error {
+	hs, err := r.dec.HistogramSamples(rec, nil)
+	if err != nil {
+		return fmt.Errorf("decode histograms: %w", err)
+	}
+	for _, h := range hs {
+		if ms := r.known(refs, h.Ref); ms != nil {
+			r.grew(ms.appendHistograms([]series.Histogram{{T: h.T, Start: h.ST, H: h.H}}))
+		}
+	}
+	return nil
+}
+
+func (r *replayer) appendFloatHistograms(refs map[chunks.HeadSeriesRef]*memSeries, rec []byte) error {
+	hs, err := r.dec.FloatHistogramSamples(rec, nil)
+	if err != nil {
+		return fmt.Errorf("decode float histograms: %w", err)
+	}
+	for _, h := range hs {
+		if ms := r.known(refs, h.Ref); ms != nil {
+			r.grew(ms.appendHistograms([]series.Histogram{{T: h.T, Start: h.ST, FH: h.FH}}))
+		}
+	}
+	return nil
+}
+
+func (r *replayer) appendExemplars(refs map[chunks.HeadSeriesRef]*memSeries, rec []byte) error {
+	ex, err := r.dec.Exemplars(rec, nil)
+	if err != nil {
+		return fmt.Errorf("decode exemplars: %w", err)
+	}
+	for _, e := range ex {
+		if ms := r.known(refs, e.Ref); ms != nil {
+			r.gen.bytes.Add(ms.appendExemplars([]series.Exemplar{{T: e.T, V: e.V, Labels: e.Labels.Copy()}}))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,224 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	promlabels "github.com/prometheus/prometheus/model/labels"
+
+	"herringbone/storage/block"
+	"herringbone/storage/catalog"
+	"herringbone/storage/series"
+)
+
+// Select implements series.Source. It finds series by indexes alone; samples are
+// read when Series.Read asks for them.
+func (s *Store) Select(ctx context.Context, t series.Tenant, q series.Query) (series.Set, error) {
+	set := &seriesSet{files: s.files, query: q}
+	if err := s.find(ctx, t, q, set); err != nil {
+		return nil, errors.Join(fmt.Errorf("select series: %w", err), set.Close())
+	}
+	return set, nil
+}
+
+// find fills set. Memory is looked at before the catalog: see the package doc.
+func (s *Store) find(ctx context.Context, t series.Tenant, q series.Query, set *seriesSet) error {
+	generations, err := s.generations()
+	if err != nil {
+		return err
+	}
+	var inMemory [][]hit
+	for i, g := range generations {
+		list, err := g.hits(ctx, t, q, i)
+		if err != nil {
+			return err
+		}
+		inMemory = append(inMemory, list)
+	}
+	lists := [][]hit{}
+	for _, f := range s.catalog.Snapshot().Files(t, catalog.Samples, q.MinT, q.MaxT, q.Matchers...) {
+		list, err := set.openFile(ctx, f)
+		if err != nil {
+			return err
+		}
+		lists = append(lists, list)
+	}
+	for _, list := range inMemory {
+		for i := range list {
+			list[i].order += int32(len(set.scans))
+		}
+		lists = append(lists, list)
+	}
+	set.hits = mergeHits(lists)
+	return nil
+}
+
+// hit is one series in one place.
+type hit struct {
+	labels labels
+	order  int32 // Of writing: what has the higher one was written later. Files first: it is their number.
+	memory *memSeries
+	ref    block.Ref
+}
+
+func (g *generation) hits(ctx context.Context, t series.Tenant, q series.Query, order int) ([]hit, error) {
+	m := g.memory(t)
+	if m == nil {
+		return nil, nil
+	}
+	list, err := m.sel(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	hits := make([]hit, len(list))
+	for i, ms := range list {
+		hits[i] = hit{labels: ms.labels, order: int32(order), memory: ms}
+	}
+	return hits, nil
+}
+
+// mergeHits puts lists in label order into one, equal series side by side in the
+// order of writing. It merges two by two, so that a hit is moved only as often
+// as the number of lists can be halved.
+func mergeHits(lists [][]hit) []hit {
+	switch len(lists) {
+	case 0:
+		return nil
+	case 1:
+		return lists[0]
+	}
+	half := len(lists) / 2
+	return mergeTwo(mergeHits(lists[:half]), mergeHits(lists[half:]))
+}
+
+// mergeTwo merges a, whose hits were written earlier, with b.
+func mergeTwo(a, b []hit) []hit {
+	if len(a) == 0 {
+		return b
+	}
+	out := make([]hit, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		if promlabels.Compare(a[0].labels, b[0].labels) <= 0 {
+			out, a = append(out, a[0]), a[1:]
+		} else {
+			out, b = append(out, b[0]), b[1:]
+		}
+	}
+	return append(append(out, a...), b...)
+}
+
+// seriesSet is the answer to one Select.
+type seriesSet struct {
+	files *files
+	query series.Query
+	scans []*fileScan
+	hits  []hit
+
+	next  int // In hits.
+	count int
+	cur   foundSeries
+}
+
+// fileScan reads one file for one query.
+type fileScan struct {
+	open *openFile
+	mu   sync.Mutex // Guards scan.
+	scan *block.Scan
+}
+
+// openFile opens a file for the set and returns its matching series.
+func (s *seriesSet) openFile(ctx context.Context, f *catalog.File) ([]hit, error) {
+	o, err := s.files.acquire(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	order := int32(len(s.scans))
+	s.scans = append(s.scans, &fileScan{open: o})
+	refs := o.reader.Select(s.query.Matchers, s.query.MinT, s.query.MaxT, 0)
+	hits := make([]hit, len(refs))
+	for i, r := range refs {
+		hits[i] = hit{labels: r.Labels, order: order, ref: r}
+	}
+	// Files are sorted by series.Compare, which differs where labels sort before
+	// the metric name.
+	byLabels := func(a, b hit) int { return promlabels.Compare(a.labels, b.labels) }
+	if !slices.IsSortedFunc(hits, byLabels) {
+		slices.SortFunc(hits, byLabels)
+	}
+	return hits, nil
+}
+
+func (s *seriesSet) Next() bool {
+	if s.next >= len(s.hits) || s.query.Limit > 0 && s.count >= s.query.Limit {
+		return false
+	}
+	from := s.next
+	for s.next++; s.next < len(s.hits) && equalLabels(s.hits[from].labels, s.hits[s.next].labels); s.next++ {
+	}
+	s.count++
+	s.cur = foundSeries{set: s, hits: s.hits[from:s.next]}
+	return true
+}
+
+func (s *seriesSet) At() series.Series {
+	cur := s.cur
+	return &cur
+}
+
+func (s *seriesSet) Err() error { return nil }
+
+func (s *seriesSet) Close() error {
+	for _, f := range s.scans {
+		f.mu.Lock()
+		if f.scan != nil {
+			f.scan.Close()
+		}
+		f.mu.Unlock()
+		s.files.release(f.open)
+	}
+	s.scans = nil
+	return nil
+}
+
+// foundSeries is one series in all its places, in the order of writing.
+type foundSeries struct {
+	set  *seriesSet
+	hits []hit
+}
+
+func (f *foundSeries) Labels() labels { return f.hits[0].labels }
+
+func (f *foundSeries) Read(dst *series.Samples) error {
+	if len(f.hits) == 1 {
+		return f.set.read(f.hits[0], dst)
+	}
+	parts := make([]*series.Samples, len(f.hits))
+	for i, h := range f.hits {
+		part := samplesPool.Get().(*series.Samples)
+		defer samplesPool.Put(part)
+		if err := f.set.read(h, part); err != nil {
+			return err
+		}
+		parts[i] = part
+	}
+	series.Merge(dst, parts...)
+	return nil
+}
+
+func (s *seriesSet) read(h hit, dst *series.Samples) error {
+	if h.memory != nil {
+		h.memory.read(dst, s.query.MinT, s.query.MaxT)
+		return nil
+	}
+	f := s.scans[h.order]
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.scan == nil {
+		f.scan = f.open.reader.Scan(s.query.MinT, s.query.MaxT)
+	}
+	dst.Reset()
+	return f.scan.Read(h.ref, dst)
+}

@@ -1,0 +1,403 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	promlabels "github.com/prometheus/prometheus/model/labels"
+
+	"herringbone/storage/bucket"
+	"herringbone/storage/catalog"
+	"herringbone/storage/fsys"
+	"herringbone/storage/series"
+	"herringbone/storage/wal"
+)
+
+const tenant = series.DefaultTenant
+
+// rig is a store with real parts on one directory.
+type rig struct {
+	t       *testing.T
+	fs      fsys.FS
+	dir     string
+	opts    Options
+	store   *Store
+	catalog *catalog.Catalog
+	bucket  bucket.Bucket
+}
+
+func newRig(t *testing.T, change func(*Options)) *rig {
+	r := &rig{t: t, fs: fsys.OS, dir: t.TempDir()}
+	r.opts = DefaultOptions()
+	r.opts.Dir = r.dir
+	if change != nil {
+		change(&r.opts)
+	}
+	r.open()
+	t.Cleanup(func() { r.close() })
+	return r
+}
+
+func (r *rig) open() {
+	r.t.Helper()
+	ctx := context.Background()
+	var err error
+	if r.bucket, err = bucket.Dir(r.fs, filepath.Join(r.dir, "objects")); err != nil {
+		r.t.Fatal(err)
+	}
+	if r.catalog, err = catalog.Open(ctx, filepath.Join(r.dir, "catalog.db"), catalog.DefaultOptions(), nil); err != nil {
+		r.t.Fatal(err)
+	}
+	r.store, err = Open(ctx, r.fs, r.bucket, r.catalog, r.opts, prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if err := r.store.Replay(ctx); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) close() {
+	if r.store == nil {
+		return
+	}
+	if err := errors.Join(r.store.Close(), r.catalog.Close()); err != nil {
+		r.t.Error(err)
+	}
+	r.store = nil
+}
+
+func (r *rig) append(b *series.Batch) series.Written {
+	r.t.Helper()
+	w, err := r.store.Append(context.Background(), tenant, b)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return w
+}
+
+func (r *rig) flush() {
+	r.t.Helper()
+	if err := r.store.Flush(context.Background()); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func all() series.Query {
+	return series.Query{
+		Matchers: []*promlabels.Matcher{promlabels.MustNewMatcher(promlabels.MatchRegexp, "__name__", ".+")},
+		MinT:     math.MinInt64, MaxT: math.MaxInt64,
+	}
+}
+
+func seeded(t *testing.T) *rand.Rand {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	return rand.New(rand.NewPCG(seed, 7))
+}
+
+// floats makes a batch of one series.
+func floats(name string, times ...int64) *series.Batch {
+	b := &series.Batch{}
+	for _, t := range times {
+		b.Samples = append(b.Samples, series.Sample{T: t, V: float64(t)})
+	}
+	key := series.AppendKeyLabel([]byte(nil), "__name__", name)
+	b.Entries = []series.Entry{{Key: key, Samples: int32(len(times))}}
+	return b
+}
+
+// Whatever is in memory, in files, in both, replayed or not: the answer is the
+// model's.
+func TestAnswersEqualModelInEveryLayout(t *testing.T) {
+	rng := seeded(t)
+	now := time.Now().UnixMilli()
+	for range 6 {
+		r := newRig(t, func(o *Options) {
+			o.PageCacheBytes = int64(rng.IntN(2)) << 20
+			o.IndexCacheBytes = int64(rng.IntN(2)) << 16
+		})
+		m := newModel()
+		for step := range 60 {
+			switch rng.IntN(12) {
+			case 0:
+				r.flush()
+			case 1:
+				r.close()
+				r.open()
+			case 2:
+				r.store.mu.Lock()
+				if !r.store.active.empty() {
+					if err := r.store.rotateLocked(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				r.store.mu.Unlock()
+			default:
+				b := randomBatch(rng, now)
+				w := r.append(b)
+				if w.Samples != len(b.Samples) || w.Histograms != len(b.Histograms) || len(w.Rejected) != 0 {
+					t.Fatalf("written %+v of %d and %d", w, len(b.Samples), len(b.Histograms))
+				}
+				m.acknowledged(b)
+			}
+			if step%5 == 0 {
+				m.check(t, r.store, tenant, randomQuery(rng, now))
+			}
+		}
+		m.check(t, r.store, tenant, all())
+		r.flush()
+		m.check(t, r.store, tenant, all())
+		m.checkLabels(t, r.store)
+		r.close()
+		checkFsck(t, r, true)
+	}
+}
+
+func randomQuery(rng *rand.Rand, now int64) series.Query {
+	q := all()
+	if rng.IntN(2) == 0 {
+		q.MinT = now - rng.Int64N(6*3_600_000)
+		q.MaxT = q.MinT + rng.Int64N(6*3_600_000)
+	}
+	if rng.IntN(2) == 0 {
+		q.Matchers = append(q.Matchers, promlabels.MustNewMatcher(promlabels.MatchEqual, "__name__", fmt.Sprintf("metric_%d", rng.IntN(9))))
+	}
+	if rng.IntN(3) == 0 {
+		q.Matchers = append(q.Matchers, promlabels.MustNewMatcher(promlabels.MatchType(rng.IntN(4)), "Zone", []string{"a", "b|c", ""}[rng.IntN(3)]))
+	}
+	return q
+}
+
+func (m *model) checkLabels(t *testing.T, s *Store) {
+	t.Helper()
+	values := map[string]map[string]struct{}{}
+	for key, ls := range m.labels {
+		if len(m.points[key]) == 0 {
+			continue
+		}
+		ls.Range(func(l promlabels.Label) {
+			if values[l.Name] == nil {
+				values[l.Name] = map[string]struct{}{}
+			}
+			values[l.Name][l.Value] = struct{}{}
+		})
+	}
+	names, err := s.LabelNames(context.Background(), tenant, all())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]struct{}{}
+	for n := range values {
+		want[n] = struct{}{}
+	}
+	if diff := cmp.Diff(sortedUpTo(want, 0), names); diff != "" {
+		t.Fatal(diff)
+	}
+	for n := range values {
+		got, err := s.LabelValues(context.Background(), tenant, n, all())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(sortedUpTo(values[n], 0), got); diff != "" {
+			t.Fatal(diff)
+		}
+	}
+}
+
+func checkFsck(t *testing.T, r *rig, orphans bool) {
+	t.Helper()
+	ctx := context.Background()
+	c, err := catalog.Open(ctx, filepath.Join(r.dir, "catalog.db"), catalog.DefaultOptions(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	b, err := bucket.Dir(r.fs, filepath.Join(r.dir, "objects"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = Fsck(ctx, r.fs, b, c, r.dir, FsckOptions{Node: r.opts.Node, Orphans: orphans}, func(f Finding) {
+		t.Errorf("fsck: %s: %s", f.Kind, f.What)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTenantsAreApart(t *testing.T) {
+	r := newRig(t, nil)
+	r.append(floats("mine", 1000))
+	if _, err := r.store.Append(context.Background(), "other", floats("theirs", 1000)); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		for tenant, want := range map[series.Tenant]string{tenant: "mine", "other": "theirs", "none": ""} {
+			got, err := r.store.LabelValues(context.Background(), tenant, "__name__", all())
+			if err != nil || strings.Join(got, ",") != want {
+				t.Errorf("tenant %s sees %v, %v", tenant, got, err)
+			}
+		}
+		r.flush()
+	}
+}
+
+func TestBadSeriesAreSetAside(t *testing.T) {
+	now := time.UnixMilli(100 * series.DayMillis)
+	r := newRig(t, func(o *Options) { o.Retention = 24 * time.Hour; o.Now = func() time.Time { return now } })
+	b := floats("good", now.UnixMilli()-1, now.UnixMilli()-24*3600*1000-1)
+	b.Entries = append(b.Entries, series.Entry{Key: series.AppendKeyLabel([]byte(nil), "job", "nameless"), Samples: 1})
+	b.Samples = append(b.Samples, series.Sample{T: now.UnixMilli(), V: 1})
+	w := r.append(b)
+	if w.Samples != 1 || len(w.Rejected) != 2 {
+		t.Fatalf("written %+v", w)
+	}
+	for i, reason := range []series.Reason{series.ReasonTooOld, series.ReasonLabels} {
+		if w.Rejected[i].Reason != reason || w.Rejected[i].Count != 1 || w.Rejected[i].Example == "" {
+			t.Errorf("rejection %+v, want one for %s", w.Rejected[i], reason)
+		}
+	}
+}
+
+func TestWritesWaitForMemoryThenAreRefused(t *testing.T) {
+	r := newRig(t, func(o *Options) { o.GenerationBytes = 64 << 10; o.AppendWait = 10 * time.Millisecond })
+	var err error
+	for i := 0; err == nil && i < 10000; i++ {
+		_, err = r.store.Append(context.Background(), tenant, floats(fmt.Sprintf("m%d", i), int64(i)))
+	}
+	if !errors.Is(err, series.ErrOverload) {
+		t.Fatalf("nobody flushes, yet the error is %v", err)
+	}
+	if got, bound := r.store.memoryBytes(), 3*r.opts.GenerationBytes; got > bound {
+		t.Errorf("%d bytes in memory, the bound is %d", got, bound)
+	}
+	// With somebody who flushes, a write that waits goes through.
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- r.store.Run(ctx) }()
+	r.store.opts.AppendWait = time.Minute
+	r.append(floats("late", 1))
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestReplayIsBoundedInMemory(t *testing.T) {
+	r := newRig(t, func(o *Options) { o.GenerationBytes = 1 << 20; o.MaxFrozen = 1000 })
+	m := newModel()
+	var peak int64
+	for i := range 600 {
+		b := floats(fmt.Sprintf("m%d", i%50), int64(i)*1000)
+		for k := range 500 {
+			b.Samples = append(b.Samples, series.Sample{T: int64(i)*1000 + int64(k) + 1, V: 1})
+		}
+		b.Entries[0].Samples += 500
+		r.append(b)
+		m.acknowledged(b)
+		peak = max(peak, r.store.memoryBytes())
+	}
+	if peak < 3<<20 {
+		t.Fatalf("only %d bytes to replay", peak)
+	}
+	segments, err := wal.List(r.fs, filepath.Join(r.dir, "wal"))
+	if err != nil || len(segments) < 3 {
+		t.Fatalf("segments %v, %v", segments, err)
+	}
+	r.close()
+	r.open()
+	if got := r.store.memoryBytes(); got > 5<<18+r.opts.GenerationBytes {
+		t.Errorf("%d bytes in memory after replay of %d", got, peak)
+	}
+	m.check(t, r.store, tenant, all())
+}
+
+func TestMissingFileIsAnErrorThatNamesIt(t *testing.T) {
+	r := newRig(t, nil)
+	r.append(floats("m", 1000))
+	r.flush()
+	var name string
+	for f := range r.catalog.Snapshot().All() {
+		name = f.Name
+	}
+	if err := os.Remove(filepath.Join(r.dir, "objects", filepath.FromSlash(name))); err != nil {
+		t.Fatal(err)
+	}
+	_, err := r.store.Select(context.Background(), tenant, all())
+	if !errors.Is(err, series.ErrCorrupt) || !strings.Contains(err.Error(), name) {
+		t.Errorf("error %v does not name %s", err, name)
+	}
+}
+
+func TestExemplarsAndMetadataSurvive(t *testing.T) {
+	r := newRig(t, nil)
+	b := floats("m", 1000)
+	b.Entries[0].Exemplars = 2
+	trace := promlabels.FromStrings("trace_id", "abc")
+	b.Exemplars = []series.Exemplar{{T: 1000, V: 1, Labels: trace}, {T: 900, V: 2, Labels: trace}}
+	b.Metadata = []series.Metadata{{Metric: "m", Type: "counter", Help: "Help.", Unit: "s"}}
+	for range 2 { // A retry changes nothing.
+		if w := r.append(b); w.Exemplars != 2 {
+			t.Fatalf("written %+v", w)
+		}
+	}
+	check := func() {
+		t.Helper()
+		got, err := r.store.SelectExemplars(context.Background(), tenant, 0, 950, all().Matchers)
+		if err != nil || len(got) != 1 || len(got[0].Exemplars) != 1 || got[0].Exemplars[0].V != 2 {
+			t.Fatalf("exemplars to 950: %+v, %v", got, err)
+		}
+		got, err = r.store.SelectExemplars(context.Background(), tenant, math.MinInt64, math.MaxInt64, all().Matchers)
+		if err != nil || len(got) != 1 || len(got[0].Exemplars) != 2 || got[0].Exemplars[0].T != 900 || got[0].Exemplars[0].Labels.Get("trace_id") != "abc" {
+			t.Fatalf("exemplars: %+v, %v", got, err)
+		}
+		meta, err := r.store.Metadata(context.Background(), tenant, "m")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(b.Metadata, meta); diff != "" {
+			t.Fatal(diff)
+		}
+	}
+	check()
+	r.close()
+	r.open()
+	check()
+	r.flush()
+	check()
+	r.close()
+	r.open()
+	check()
+}
+
+func TestSecondProcessIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	release, err := Lock(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Lock(dir); !errors.Is(err, ErrLocked) {
+		t.Errorf("second lock: %v", err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+	release, err = Lock(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+}
