@@ -1,0 +1,485 @@
+package promql
+
+import (
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/prometheus/model/histogram"
+	"github.com/prometheus/prometheus/model/labels"
+
+	"herringbone/storage/series"
+	"herringbone/storage/series/seriestest"
+)
+
+// testAPI serves w with Prometheus' limits, changed by change.
+func testAPI(tb testing.TB, source series.Source, change func(*Options)) *API {
+	tb.Helper()
+	o := DefaultOptions()
+	o.Source = source
+	if m, ok := source.(series.ExemplarSource); ok {
+		o.Exemplars = m
+	}
+	if m, ok := source.(series.MetadataSource); ok {
+		o.Metadata = m
+	}
+	o.Build = Build{Version: "1.2.3", Revision: "abc"}
+	if change != nil {
+		change(&o)
+	}
+	a, err := New(o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return a
+}
+
+// filled holds up{job} at 0, 15, 30 s …, and a histogram, an exemplar and metadata.
+func filled(tb testing.TB) *seriestest.Memory {
+	tb.Helper()
+	m := &seriestest.Memory{}
+	b := &series.Batch{Metadata: []series.Metadata{
+		{Metric: "up", Type: "gauge", Help: "Whether <it> is up."},
+		{Metric: "lat", Type: "histogram", Help: "Latency.", Unit: "seconds"},
+	}}
+	for _, job := range []string{"a", "b"} {
+		key := series.AppendKey(nil, labels.FromStrings("__name__", "up", "job", job))
+		b.Entries = append(b.Entries, series.Entry{Key: key, Samples: 40})
+		for i := range 40 {
+			b.Samples = append(b.Samples, series.Sample{T: int64(i) * 15000, V: float64(i)})
+		}
+	}
+	b.Entries = append(b.Entries, series.Entry{
+		Key:        series.AppendKey(nil, labels.FromStrings("__name__", "lat", "job", "a")),
+		Histograms: 1, Exemplars: 1,
+	})
+	b.Histograms = []series.Histogram{{T: 60000, H: &histogram.Histogram{
+		Count: 3, Sum: 4.5, ZeroThreshold: 0.001, ZeroCount: 1,
+		PositiveSpans: []histogram.Span{{Offset: 1, Length: 1}}, PositiveBuckets: []int64{2},
+	}}}
+	b.Exemplars = []series.Exemplar{{T: 60479, V: 0.6, Labels: labels.FromStrings("trace_id", "x")}}
+	if _, err := m.Append(context.Background(), series.DefaultTenant, b); err != nil {
+		tb.Fatal(err)
+	}
+	return m
+}
+
+func get(h http.Handler, target string) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, target, nil))
+	return w
+}
+
+func post(h http.Handler, target string, form url.Values) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodPost, target, strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func TestAnswers(t *testing.T) {
+	h := testAPI(t, filled(t), nil).Handler()
+	ok := func(data string) string { return `{"status":"success","data":` + data + `}` }
+	bad := func(text string) string {
+		b, _ := json.Marshal(text)
+		return `{"status":"error","errorType":"bad_data","error":` + string(b) + `}`
+	}
+	tests := map[string]struct {
+		target string
+		code   int
+		body   string // Exact, unless it ends with "…".
+	}{
+		"Grafana's health check":   {"/api/v1/query?query=1%2B1&time=4", 200, ok(`{"resultType":"scalar","result":[4,"2"]}`)},
+		"vector":                   {"/api/v1/query?query=up&time=60", 200, ok(`{"resultType":"vector","result":[{"metric":{"__name__":"up","job":"a"},"value":[60,"4"]},{"metric":{"__name__":"up","job":"b"},"value":[60,"4"]}]}`)},
+		"milliseconds":             {"/api/v1/query?query=sum(up)&time=60.7812", 200, ok(`{"resultType":"vector","result":[{"metric":{},"value":[60.781,"8"]}]}`)},
+		"string":                   {"/api/v1/query?query=%22x%22&time=1", 200, ok(`{"resultType":"string","result":[1,"x"]}`)},
+		"range vector":             {"/api/v1/query?query=up%7Bjob=%22a%22%7D%5B30s%5D&time=30", 200, ok(`{"resultType":"matrix","result":[{"metric":{"__name__":"up","job":"a"},"values":[[15,"1"],[30,"2"]]}]}`)},
+		"histogram":                {"/api/v1/query?query=lat&time=60", 200, ok(`{"resultType":"vector","result":[{"metric":{"__name__":"lat","job":"a"},"histogram":[60,{"count":"3","sum":"4.5","buckets":[[3,"-0.001","0.001","1"],[0,"1","2","2"]]}]}]}`)},
+		"special values":           {"/api/v1/query?query=vector(-1/0)&time=0", 200, ok(`{"resultType":"vector","result":[{"metric":{},"value":[0,"-Inf"]}]}`)},
+		"nothing":                  {"/api/v1/query?query=none&time=0", 200, ok(`{"resultType":"vector","result":[]}`)},
+		"truncated":                {"/api/v1/query?query=up&time=60&limit=1", 200, `{"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"up","job":"a"},"value":[60,"4"]}]},"warnings":["results truncated due to limit"]}`},
+		"range":                    {"/api/v1/query_range?query=up%7Bjob=%22b%22%7D&start=0&end=30&step=15", 200, ok(`{"resultType":"matrix","result":[{"metric":{"__name__":"up","job":"b"},"values":[[0,"0"],[15,"1"],[30,"2"]]}]}`)},
+		"empty range":              {"/api/v1/query_range?query=none&start=0&end=30&step=15s", 200, ok(`{"resultType":"matrix","result":[]}`)},
+		"empty long range":         {"/api/v1/query_range?query=none&start=0&end=36000&step=15s", 200, ok(`{"resultType":"matrix","result":[]}`)},
+		"step 0":                   {"/api/v1/query_range?query=up&start=0&end=30&step=0", 400, bad(`invalid parameter "step": zero or negative query resolution step widths are not accepted. Try a positive integer`)},
+		"tiny step":                {"/api/v1/query_range?query=up&start=0&end=0&step=0.0001", 400, bad(`invalid parameter "query": step is less than a millisecond`)},
+		"tiny step with stats":     {"/api/v1/query_range?query=up&start=0&end=0&step=0.0001&stats=all", 400, bad(`invalid parameter "query": step is less than a millisecond`)},
+		"end before start":         {"/api/v1/query_range?query=up&start=30&end=0&step=1", 400, bad(`invalid parameter "end": end timestamp must not be before start time`)},
+		"too many points":          {"/api/v1/query_range?query=up&start=0&end=11001&step=1", 400, bad(`exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)`)},
+		"bad step":                 {"/api/v1/query_range?query=up&start=0&end=1&step=x", 400, bad(`invalid parameter "step": cannot parse "x" to a valid duration`)},
+		"bad query":                {"/api/v1/query?query=up%7B&time=0", 400, `{"status":"error","errorType":"bad_data","error":"invalid parameter \"query\": 1:4: parse error: …`},
+		"negative limit":           {"/api/v1/query?query=up&limit=-1", 400, bad(`invalid parameter "limit": limit must be non-negative`)},
+		"execution":                {"/api/v1/query?query=up%20%2B%20on()%20up&time=60", 422, `{"status":"error","errorType":"execution","error":"found duplicate series …`},
+		"timeout":                  {"/api/v1/query?query=up&time=60&timeout=-1", 503, `{"status":"error","errorType":"timeout","error":"query timed out in query execution"}`},
+		"series":                   {"/api/v1/series?match[]=up", 200, ok(`[{"__name__":"up","job":"a"},{"__name__":"up","job":"b"}]`)},
+		"series of two":            {"/api/v1/series?match[]=up&match[]=lat", 200, ok(`[{"__name__":"lat","job":"a"},{"__name__":"up","job":"a"},{"__name__":"up","job":"b"}]`)},
+		"series truncated":         {"/api/v1/series?match[]=up&limit=1", 200, `{"status":"success","data":[{"__name__":"up","job":"a"}],"warnings":["results truncated due to limit"]}`},
+		"no match":                 {"/api/v1/series", 400, bad(`no match[] parameter provided`)},
+		"empty match":              {"/api/v1/series?match[]=%7Bjob=~%22.*%22%7D", 400, bad(`invalid parameter "match[]": match[] must contain at least one non-empty matcher`)},
+		"labels":                   {"/api/v1/labels", 200, ok(`["__name__","job"]`)},
+		"labels later":             {"/api/v1/labels?start=1000000", 200, ok(`[]`)},
+		"labels truncated":         {"/api/v1/labels?limit=1", 200, `{"status":"success","data":["__name__"],"warnings":["results truncated due to limit"]}`},
+		"values":                   {"/api/v1/label/__name__/values", 200, ok(`["lat","up"]`)},
+		"values, exact limit":      {"/api/v1/label/__name__/values?limit=2", 200, ok(`["lat","up"]`)},
+		"values, escaped name":     {"/api/v1/label/U__job/values?match[]=lat", 200, ok(`["a"]`)},
+		"values of nothing":        {"/api/v1/label/none/values", 200, ok(`[]`)},
+		"bad name":                 {"/api/v1/label/%ff/values", 400, bad(`invalid label name: "\xff"`)},
+		"metadata":                 {"/api/v1/metadata", 200, ok(`{"lat":[{"type":"histogram","unit":"seconds","help":"Latency."}],"up":[{"type":"gauge","unit":"","help":"Whether \u003cit\u003e is up."}]}`)},
+		"metadata of one":          {"/api/v1/metadata?metric=lat", 200, ok(`{"lat":[{"type":"histogram","unit":"seconds","help":"Latency."}]}`)},
+		"metadata limited":         {"/api/v1/metadata?limit=1", 200, ok(`{"lat":[{"type":"histogram","unit":"seconds","help":"Latency."}]}`)},
+		"metadata of nothing":      {"/api/v1/metadata?metric=x", 200, ok(`{}`)},
+		"metadata, bad limit":      {"/api/v1/metadata?limit=x", 400, bad(`limit must be a number`)},
+		"metadata, bad limit each": {"/api/v1/metadata?limit_per_metric=x", 400, bad(`limit_per_metric must be a number`)},
+		"exemplars":                {"/api/v1/query_exemplars?query=lat&start=0&end=100", 200, ok(`[{"seriesLabels":{"__name__":"lat","job":"a"},"exemplars":[{"labels":{"trace_id":"x"},"value":"0.6","timestamp":60.479}]}]`)},
+		"Grafana's exemplar probe": {"/api/v1/query_exemplars?query=test&start=1700000000000&end=1700000100000", 200, ok(`[]`)},
+		"format":                   {"/api/v1/format_query?query=sum(up)by(job)", 200, ok(`"sum by (job) (up)"`)},
+		"parse":                    {"/api/v1/parse_query?query=1", 200, ok(`{"type":"numberLiteral","val":"1"}`)},
+		"rules":                    {"/api/v1/rules", 200, ok(`{"groups":[]}`)},
+		"alerts":                   {"/api/v1/alerts", 200, ok(`{"alerts":[]}`)},
+		"targets":                  {"/api/v1/targets", 200, ok(`{"activeTargets":[],"droppedTargets":[],"droppedTargetCounts":{}}`)},
+		"target metadata":          {"/api/v1/targets/metadata", 200, ok(`[]`)},
+		"scrape pools":             {"/api/v1/scrape_pools", 200, ok(`{"scrapePools":[]}`)},
+		"a scrape pool":            {"/api/v1/scrape_pools/config?scrapePool=x", 400, bad(`error retrieving scrape config: no scrape pool "x"`)},
+		"relabel steps":            {"/api/v1/targets/relabel_steps?scrapePool=x&labels={}", 400, bad(`error retrieving scrape config: no scrape pool "x"`)},
+		"alertmanagers":            {"/api/v1/alertmanagers", 200, ok(`{"activeAlertmanagers":[],"droppedAlertmanagers":[]}`)},
+		"notifications":            {"/api/v1/notifications", 200, ok(`[]`)},
+		"config":                   {"/api/v1/status/config", 200, ok(`{"yaml":""}`)},
+		"flags":                    {"/api/v1/status/flags", 200, ok(`{}`)},
+		"replay":                   {"/api/v1/status/walreplay", 200, ok(`{"min":0,"max":0,"current":0}`)},
+		"blocks":                   {"/api/v1/status/tsdb/blocks", 200, ok(`{"blocks":[]}`)},
+		"bad cardinality limit":    {"/api/v1/status/tsdb?limit=0", 400, bad(`limit must be a positive number`)},
+		"cardinality limit":        {"/api/v1/status/tsdb?limit=10001", 400, bad(`limit must not exceed 10000`)},
+		"self metrics":             {"/api/v1/status/self_metrics", 200, ok(`[]`)},
+		"features":                 {"/api/v1/features", 200, `{"status":"success","data":{"api":{"admin":false,…`},
+		"OpenAPI":                  {"/api/v1/openapi.yaml", 200, `openapi: …`},
+		"unknown path":             {"/api/v1/none", 404, "404 page not found\n"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := get(h, tt.target)
+			if w.Code != tt.code {
+				t.Errorf("status %d, want %d", w.Code, tt.code)
+			}
+			got := w.Body.String()
+			want, open := strings.CutSuffix(tt.body, "…")
+			if open && len(got) > len(want) {
+				got = got[:len(want)]
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("wrong body (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestPostIsLikeGet(t *testing.T) {
+	h := testAPI(t, filled(t), nil).Handler()
+	for target, form := range map[string]url.Values{
+		"/api/v1/query":           {"query": {"up"}, "time": {"60"}},
+		"/api/v1/query_range":     {"query": {"up"}, "start": {"0"}, "end": {"60"}, "step": {"15"}},
+		"/api/v1/query_exemplars": {"query": {"lat"}},
+		"/api/v1/labels":          {"match[]": {"lat"}},
+		"/api/v1/series":          {"match[]": {"lat", "up"}},
+		"/api/v1/format_query":    {"query": {"up"}},
+		"/api/v1/parse_query":     {"query": {"up"}},
+	} {
+		a, b := get(h, target+"?"+form.Encode()), post(h, target, form)
+		if a.Code != 200 || b.Code != 200 || a.Body.String() != b.Body.String() {
+			t.Errorf("%s: GET %d %s, POST %d %s", target, a.Code, a.Body, b.Code, b.Body)
+		}
+	}
+	// Grafana puts a data source's custom parameters into the URL.
+	if w := post(h, "/api/v1/query?limit=1", url.Values{"query": {"up"}, "time": {"60"}}); !strings.Contains(w.Body.String(), "truncated") {
+		t.Errorf("URL parameter of a POST ignored: %s", w.Body)
+	}
+}
+
+func TestStats(t *testing.T) {
+	for name, steps := range map[string]int{"whole": 3, "split": 40} {
+		t.Run(name, func(t *testing.T) {
+			a := testAPI(t, filled(t), nil)
+			a.engine.forceParts = true
+			target := fmt.Sprintf("/api/v1/query_range?query=sum(up)&start=0&end=%d&step=15&stats=all", (steps-1)*15)
+			var got struct {
+				Data struct {
+					Stats struct {
+						Timings map[string]float64
+						Samples map[string]any
+					}
+				}
+			}
+			if err := json.Unmarshal(get(a.Handler(), target).Body.Bytes(), &got); err != nil {
+				t.Fatal(err)
+			}
+			samples := got.Data.Stats.Samples
+			if n := samples["totalQueryableSamples"]; n != float64(2*steps) {
+				t.Errorf("%v samples, want %d", n, 2*steps)
+			}
+			if n := len(samples["totalQueryableSamplesPerStep"].([]any)); n != steps {
+				t.Errorf("%d steps, want %d", n, steps)
+			}
+			for _, timing := range []string{"evalTotalTime", "resultSortTime", "innerEvalTime", "execQueueTime", "execTotalTime"} {
+				if got.Data.Stats.Timings[timing] <= 0 {
+					t.Errorf("no %s: %v", timing, got.Data.Stats.Timings)
+				}
+			}
+		})
+	}
+}
+
+func TestBuildInfoHasNoFeatures(t *testing.T) {
+	var got struct{ Data map[string]any }
+	if err := json.Unmarshal(get(testAPI(t, filled(t), nil).Handler(), "/api/v1/status/buildinfo").Body.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := got.Data["features"]; ok || got.Data["version"] != "1.2.3" || got.Data["goVersion"] == "" {
+		t.Errorf("got %v", got.Data)
+	}
+}
+
+func TestRuntimeInfo(t *testing.T) {
+	h := testAPI(t, filled(t), func(o *Options) { o.Retention = "15d" }).Handler()
+	if w := get(h, "/api/v1/status/runtimeinfo"); w.Code != 200 || !strings.Contains(w.Body.String(), `"storageRetention":"15d"`) {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+func TestCardinality(t *testing.T) {
+	m := &seriestest.Memory{}
+	now := time.Now().UnixMilli()
+	for i := range 3 {
+		appendOne(t, m, labels.FromStrings("__name__", "up", "job", fmt.Sprint("job", i)), now)
+	}
+	appendOne(t, m, labels.FromStrings("__name__", "x"), now)
+	appendOne(t, m, labels.FromStrings("__name__", "old"), now-2*time.Hour.Milliseconds())
+	var got struct {
+		Data struct {
+			HeadStats                                             struct{ NumSeries, NumLabelPairs int }
+			SeriesCountByMetricName, LabelValueCountByLabelName   []map[string]any
+			MemoryInBytesByLabelName, SeriesCountByLabelValuePair []map[string]any
+		}
+	}
+	w := get(testAPI(t, m, nil).Handler(), "/api/v1/status/tsdb?limit=2")
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	stat := func(name string, n float64) map[string]any { return map[string]any{"name": name, "value": n} }
+	want := got
+	want.Data.HeadStats.NumSeries, want.Data.HeadStats.NumLabelPairs = 4, 5
+	want.Data.SeriesCountByMetricName = []map[string]any{stat("up", 3), stat("x", 1)}
+	want.Data.LabelValueCountByLabelName = []map[string]any{stat("job", 3), stat("__name__", 2)}
+	want.Data.MemoryInBytesByLabelName = []map[string]any{stat("job", 12), stat("__name__", 7)}
+	want.Data.SeriesCountByLabelValuePair = []map[string]any{stat("__name__=up", 3), stat("__name__=x", 1)}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s\n%s", diff, w.Body)
+	}
+}
+
+func appendOne(tb testing.TB, m *seriestest.Memory, ls labels.Labels, at int64) {
+	tb.Helper()
+	b := &series.Batch{Entries: []series.Entry{{Key: series.AppendKey(nil, ls), Samples: 1}}, Samples: []series.Sample{{T: at, V: 1}}}
+	if _, err := m.Append(context.Background(), series.DefaultTenant, b); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func TestSourceErrorStatus(t *testing.T) {
+	tests := map[string]struct {
+		err  error
+		code int
+		kind string
+	}{
+		"damage":    {fmt.Errorf("file default/7.parquet: bad checksum: %w", series.ErrCorrupt), 500, "internal"},
+		"not ready": {fmt.Errorf("replaying: %w", series.ErrNotReady), 503, "unavailable"},
+		"overload":  {fmt.Errorf("too much: %w", series.ErrOverload), 503, "unavailable"},
+		"limit":     {fmt.Errorf("too many series: %w", series.ErrLimit), 429, "execution"},
+		"unknown":   {errors.New("disk on fire"), 500, "internal"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWitness(t, "up")
+			w.failSelect = tt.err
+			h := testAPI(t, w, nil).Handler()
+			for _, target := range []string{
+				"/api/v1/query?query=up&time=4",
+				"/api/v1/query_range?query=up&start=0&end=36000&step=60",
+				"/api/v1/series?match[]=up",
+				"/api/v1/status/tsdb",
+			} {
+				got := get(h, target)
+				var body struct{ ErrorType, Error string }
+				if err := json.Unmarshal(got.Body.Bytes(), &body); err != nil {
+					t.Fatalf("%s: %v", target, err)
+				}
+				if got.Code != tt.code || body.ErrorType != tt.kind || !strings.Contains(body.Error, tt.err.Error()) {
+					t.Errorf("%s: %d %+v", target, got.Code, body)
+				}
+			}
+		})
+	}
+}
+
+func TestReadErrorIsNotSwallowed(t *testing.T) {
+	w := newWitness(t, "up")
+	w.failRead = fmt.Errorf("file default/7.parquet: page 3: %w", series.ErrCorrupt)
+	h := testAPI(t, w, nil).Handler()
+	for _, q := range []string{"up", "rate(up[1m])", "timestamp(up)", "sum(up)", "up+up", "max_over_time(up[5m:1m])"} {
+		got := get(h, "/api/v1/query?time=60&query="+url.QueryEscape(q))
+		if got.Code != 500 || !strings.Contains(got.Body.String(), "default/7.parquet: page 3") {
+			t.Errorf("%s: %d %s", q, got.Code, got.Body)
+		}
+	}
+}
+
+func TestReady(t *testing.T) {
+	h := testAPI(t, filled(t), func(o *Options) {
+		o.Ready = func() error { return fmt.Errorf("replaying segment 3 of 9: %w", series.ErrNotReady) }
+		o.Replay = func() (int, int, int) { return 1, 9, 3 }
+	}).Handler()
+	for _, target := range []string{"/api/v1/query?query=1", "/api/v1/metadata", "/api/v1/status/tsdb", "/federate"} {
+		w := get(h, target)
+		if w.Code != 503 || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), "segment 3 of 9") {
+			t.Errorf("%s: %d %s", target, w.Code, w.Body)
+		}
+	}
+	if w := get(h, "/api/v1/status/walreplay"); !strings.Contains(w.Body.String(), `{"min":1,"max":9,"current":3}`) {
+		t.Errorf("progress is hidden: %s", w.Body)
+	}
+}
+
+func TestTenantOfRequest(t *testing.T) {
+	h := testAPI(t, filled(t), func(o *Options) {
+		o.Tenant = func(r *http.Request) (series.Tenant, error) {
+			id := r.Header.Get("X-Scope-OrgID")
+			if id == "" {
+				return "", errors.New("no tenant")
+			}
+			return series.ParseTenant(id)
+		}
+	}).Handler()
+	for id, want := range map[string]string{
+		"default": `200 {"status":"success","data":["lat","up"]}`,
+		"other":   `200 {"status":"success","data":[]}`,
+		"":        `401 {"status":"error","errorType":"bad_data","error":"no tenant"}`,
+		"../x":    `400 {"status":"error","errorType":"bad_data","error":"tenant`,
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/api/v1/label/__name__/values", nil)
+		r.Header.Set("X-Scope-OrgID", id)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if got := fmt.Sprint(w.Code, " ", w.Body); !strings.HasPrefix(got, want) {
+			t.Errorf("tenant %q: %s", id, got)
+		}
+	}
+}
+
+func TestCompression(t *testing.T) {
+	h := testAPI(t, filled(t), nil).Handler()
+	for _, target := range []string{"/api/v1/query?query=up&time=60", "/api/v1/metadata"} {
+		r := httptest.NewRequest(http.MethodGet, target, nil)
+		r.Header.Set("Accept-Encoding", "gzip")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		z, err := gzip.NewReader(w.Body)
+		if err != nil {
+			t.Fatalf("%s: %v", target, err)
+		}
+		b, err := io.ReadAll(z)
+		if err != nil || !strings.HasPrefix(string(b), `{"status":"success"`) || w.Header().Get("Content-Encoding") != "gzip" {
+			t.Errorf("%s: %s %v", target, b, err)
+		}
+	}
+}
+
+func TestCORS(t *testing.T) {
+	tests := map[string]struct{ origins, want string }{
+		"any":     {"", "*"},
+		"one":     {"https?://(x|y)\\.test", "http://x.test"},
+		"another": {"http://z\\.test", ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			h := testAPI(t, filled(t), func(o *Options) { o.CORSOrigin = tt.origins }).Handler()
+			for _, target := range []string{"/api/v1/query?query=1", "/api/v1/metadata", "/api/v1/status/walreplay"} {
+				r := httptest.NewRequest(http.MethodGet, target, nil)
+				r.Header.Set("Origin", "http://x.test")
+				w := httptest.NewRecorder()
+				h.ServeHTTP(w, r)
+				if got := w.Header().Get("Access-Control-Allow-Origin"); got != tt.want {
+					t.Errorf("%s: origin %q, want %q", target, got, tt.want)
+				}
+			}
+			r := httptest.NewRequest(http.MethodOptions, "/api/v1/metadata", nil)
+			r.Header.Set("Origin", "http://x.test")
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			if w.Code != http.StatusNoContent || w.Header().Get("Access-Control-Allow-Methods") == "" {
+				t.Errorf("OPTIONS: %d %v", w.Code, w.Header())
+			}
+		})
+	}
+}
+
+func TestDeleteSeries(t *testing.T) {
+	type deleted struct {
+		tenant     series.Tenant
+		minT, maxT int64
+		matchers   string
+	}
+	var got []deleted
+	admin := testAPI(t, filled(t), func(o *Options) {
+		o.Delete = func(_ context.Context, tenant series.Tenant, minT, maxT int64, ms []*labels.Matcher) error {
+			got = append(got, deleted{tenant, minT, maxT, fmt.Sprint(ms)})
+			return nil
+		}
+	}).Handler()
+	const target = "/api/v1/admin/tsdb/delete_series?match[]=up&start=1&end=2.5"
+	if w := post(admin, target, nil); w.Code != http.StatusNoContent {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if diff := cmp.Diff([]deleted{{"default", 1000, 2500, `[__name__="up"]`}}, got, cmp.AllowUnexported(deleted{})); diff != "" {
+		t.Error(diff)
+	}
+	if w := post(testAPI(t, filled(t), nil).Handler(), target, nil); w.Code != 500 || !strings.Contains(w.Body.String(), "admin APIs disabled") {
+		t.Errorf("admin off: %d %s", w.Code, w.Body)
+	}
+	if w := post(admin, "/api/v1/admin/tsdb/snapshot", nil); w.Code != 500 || !strings.Contains(w.Body.String(), "not supported") {
+		t.Errorf("snapshot: %d %s", w.Code, w.Body)
+	}
+}
+
+func TestSampleLimit(t *testing.T) {
+	h := testAPI(t, filled(t), func(o *Options) { o.MaxSamples = 10 }).Handler()
+	w := get(h, "/api/v1/query_range?query=up&start=0&end=600&step=15")
+	if w.Code != 422 || !strings.Contains(w.Body.String(), "too many samples") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+func TestInvalidOptions(t *testing.T) {
+	for name, change := range map[string]func(*Options){
+		"no source":       func(o *Options) { o.Source = nil },
+		"no concurrency":  func(o *Options) { o.MaxConcurrency = 0 },
+		"no time":         func(o *Options) { o.Timeout = 0 },
+		"unknown feature": func(o *Options) { o.Features = []string{"x"} },
+		"bad origin":      func(o *Options) { o.CORSOrigin = "(" },
+	} {
+		o := DefaultOptions()
+		o.Source = &seriestest.Memory{}
+		change(&o)
+		if _, err := New(o); !errors.Is(err, series.ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -1,0 +1,181 @@
+package promql
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	prom "github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/util/features"
+	"github.com/prometheus/prometheus/util/stats"
+)
+
+// engine is Prometheus' engine behind a gate, with range queries evaluated in
+// parts where that is faster.
+type engine struct {
+	whole   *prom.Engine
+	part    *prom.Engine // As whole, with 1/parts of its sample limit.
+	parts   int          // At most so many parts; 1 is never split.
+	parser  parser.Parser
+	timeout time.Duration
+	gate    *gate
+	metrics *metrics
+
+	lookbackDelta time.Duration
+	lateNames     bool // Metric names are dropped at the end.
+	forceParts    bool // Split however few cores are idle; for tests.
+}
+
+var _ prom.QueryEngine = (*engine)(nil)
+
+// newEngine makes an engine with opts, which leave the concurrency to gate.
+func newEngine(opts prom.EngineOpts, parts, concurrency int, m *metrics) *engine {
+	partial := opts
+	partial.MaxSamples = max(opts.MaxSamples/parts, 1)
+	partial.FeatureRegistry = nil
+	if reg := opts.Reg; reg != nil {
+		opts.Reg = prometheus.WrapRegistererWith(prometheus.Labels{"engine": "whole"}, reg)
+		partial.Reg = prometheus.WrapRegistererWith(prometheus.Labels{"engine": "part"}, reg)
+	}
+	m.limit.Set(float64(concurrency))
+	return &engine{
+		whole:   prom.NewEngine(opts),
+		part:    prom.NewEngine(partial),
+		parts:   parts,
+		parser:  opts.Parser,
+		timeout: opts.Timeout,
+		gate:    newGate(concurrency),
+		metrics: m,
+
+		lookbackDelta: opts.LookbackDelta,
+		lateNames:     opts.EnableDelayedNameRemoval,
+	}
+}
+
+// engineOptions are those of Prometheus' own main package.
+func engineOptions(o Options, p parser.Parser, log *slog.Logger, reg prometheus.Registerer, f features.Collector) prom.EngineOpts {
+	return prom.EngineOpts{
+		Logger:                   log,
+		Reg:                      reg,
+		MaxSamples:               o.MaxSamples,
+		Timeout:                  o.Timeout,
+		LookbackDelta:            o.LookbackDelta,
+		NoStepSubqueryIntervalFn: func(int64) int64 { return o.SubqueryInterval.Milliseconds() },
+		EnableAtModifier:         true,
+		EnableNegativeOffset:     true,
+		EnablePerStepStats:       true, // Made only for stats=all.
+		EnableDelayedNameRemoval: o.has("promql-delayed-name-removal"),
+		EnableTypeAndUnitLabels:  o.has("type-and-unit-labels"),
+		UseStartTimestamps:       o.has("use-start-timestamps"),
+		FeatureRegistry:          f,
+		Parser:                   p,
+	}
+}
+
+func (e *engine) NewInstantQuery(ctx context.Context, q storage.Queryable, opts prom.QueryOpts, qs string, ts time.Time) (prom.Query, error) {
+	whole, err := e.whole.NewInstantQuery(ctx, q, opts, qs, ts)
+	if err != nil {
+		return nil, err
+	}
+	return &query{Query: whole, engine: e}, nil
+}
+
+var errTinyStep = errors.New("step is less than a millisecond")
+
+func (e *engine) NewRangeQuery(ctx context.Context, q storage.Queryable, opts prom.QueryOpts, qs string, start, end time.Time, step time.Duration) (prom.Query, error) {
+	if step < time.Millisecond {
+		return nil, errTinyStep // The engine would divide by its zero milliseconds.
+	}
+	whole, err := e.whole.NewRangeQuery(ctx, q, opts, qs, start, end, step)
+	if err != nil {
+		return nil, err
+	}
+	query := &query{Query: whole, engine: e}
+	if expr, err := e.parser.ParseExpr(qs); err == nil && e.parts > 1 {
+		query.split = newSplit(e, expr, q, opts, qs, start, end, step)
+	}
+	return query, nil
+}
+
+// query is one query behind the gate.
+type query struct {
+	prom.Query // The whole.
+	engine     *engine
+	split      *split // nil: evaluate the whole.
+
+	mu       sync.Mutex // Guards the two.
+	cancel   context.CancelFunc
+	canceled bool
+}
+
+// Exec waits for a slot and evaluates, both within the engine's timeout.
+func (q *query) Exec(ctx context.Context) *prom.Result {
+	ctx, cancel := context.WithTimeout(ctx, q.engine.timeout)
+	defer cancel()
+	q.onCancel(cancel)
+
+	running, err := q.enter(ctx)
+	if err != nil {
+		return &prom.Result{Err: err}
+	}
+	defer q.engine.gate.leave()
+	if q.split == nil {
+		return q.Query.Exec(ctx)
+	}
+	return q.split.exec(ctx, q.Query, running)
+}
+
+func (q *query) enter(ctx context.Context) (running int, err error) {
+	timer, ctx := q.Query.Stats().Timers.GetSpanTimer(ctx, stats.ExecQueueTime)
+	defer timer.Finish()
+	q.engine.metrics.waiting.Inc()
+	defer q.engine.metrics.waiting.Dec()
+	running, err = q.engine.gate.enter(ctx)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		err = prom.ErrQueryTimeout("query queue")
+	case errors.Is(err, context.Canceled):
+		err = prom.ErrQueryCanceled("query queue")
+	}
+	return running, err
+}
+
+func (q *query) onCancel(cancel context.CancelFunc) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.cancel = cancel
+	if q.canceled {
+		cancel()
+	}
+}
+
+// Cancel ends a running Exec, or the next one.
+func (q *query) Cancel() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.canceled = true
+	if q.cancel != nil {
+		q.cancel()
+	}
+}
+
+// Stats are those of the evaluation, whether split or not.
+func (q *query) Stats() *stats.Statistics {
+	if q.split != nil && q.split.samples != nil {
+		return &stats.Statistics{Timers: q.Query.Stats().Timers, Samples: q.split.samples}
+	}
+	return q.Query.Stats()
+}
+
+// Close recovers the memory of the result.
+func (q *query) Close() {
+	q.Query.Close()
+	if q.split != nil {
+		q.split.close()
+	}
+}

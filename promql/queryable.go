@@ -1,0 +1,146 @@
+package promql
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/util/annotations"
+
+	"herringbone/storage/series"
+)
+
+// Queryable presents a Source as Prometheus' storage. The tenant of a query is
+// the one in its context (WithTenant).
+//
+// Concurrency: a Queryable may be used from any goroutine, a querier made by it
+// by one.
+type Queryable struct {
+	source   series.Source
+	fallback series.Tenant
+	limit    int64
+	pool     *sync.Pool // *series.Samples
+}
+
+var _ storage.SampleAndChunkQueryable = (*Queryable)(nil)
+
+// NewQueryable makes a Queryable. fallback is the tenant of contexts that carry
+// none; if it is "" they are answered with an error. maxSamples bounds the
+// samples that one querier holds in memory at once; 0 is no bound.
+func NewQueryable(source series.Source, fallback series.Tenant, maxSamples int) *Queryable {
+	return &Queryable{
+		source:   source,
+		fallback: fallback,
+		limit:    int64(maxSamples),
+		pool:     &sync.Pool{New: func() any { return &series.Samples{} }},
+	}
+}
+
+// share returns a Queryable with 1/n of the limit.
+func (q *Queryable) share(n int) *Queryable {
+	part := *q
+	if part.limit > 0 {
+		part.limit = max(part.limit/int64(n), 1)
+	}
+	return &part
+}
+
+// Querier answers for samples in minT … maxT.
+func (q *Queryable) Querier(minT, maxT int64) (storage.Querier, error) {
+	return q.querier(minT, maxT), nil
+}
+
+// ChunkQuerier answers likewise, in chunks of at most 120 samples.
+func (q *Queryable) ChunkQuerier(minT, maxT int64) (storage.ChunkQuerier, error) {
+	return &chunkQuerier{q.querier(minT, maxT)}, nil
+}
+
+func (q *Queryable) querier(minT, maxT int64) *querier {
+	return &querier{source: q.source, fallback: q.fallback, pool: q.pool, limit: q.limit, minT: minT, maxT: maxT}
+}
+
+type querier struct {
+	source     series.Source
+	fallback   series.Tenant
+	pool       *sync.Pool
+	minT, maxT int64
+
+	limit, held int64        // In samples; see hold.
+	open        []series.Set // To close.
+	iterators   []*iterator  // Their arrays go back to the pool.
+}
+
+// Select returns a set that asks the Source when it is first advanced.
+func (q *querier) Select(ctx context.Context, sorted bool, hints *storage.SelectHints, matchers ...*labels.Matcher) storage.SeriesSet {
+	return &seriesSet{querier: q, ctx: ctx, query: q.query(hints, matchers), sorted: sorted}
+}
+
+// query narrows the querier's range to the hinted one. Hints of remote-read
+// clients may be empty, which is not a range.
+func (q *querier) query(hints *storage.SelectHints, matchers []*labels.Matcher) series.Query {
+	query := series.Query{Matchers: matchers, MinT: q.minT, MaxT: q.maxT}
+	if hints == nil {
+		return query
+	}
+	if hints.Start <= hints.End && (hints.Start != 0 || hints.End != 0) {
+		query.MinT, query.MaxT = max(query.MinT, hints.Start), min(query.MaxT, hints.End)
+	}
+	query.Limit = hints.Limit
+	query.NoSamples = hints.Func == "series" // How web/api/v1 says that labels are enough.
+	return query
+}
+
+func (q *querier) LabelValues(ctx context.Context, name string, hints *storage.LabelHints, matchers ...*labels.Matcher) ([]string, annotations.Annotations, error) {
+	return q.strings(ctx, hints, matchers, func(t series.Tenant, query series.Query) ([]string, error) {
+		return q.source.LabelValues(ctx, t, name, query)
+	})
+}
+
+func (q *querier) LabelNames(ctx context.Context, hints *storage.LabelHints, matchers ...*labels.Matcher) ([]string, annotations.Annotations, error) {
+	return q.strings(ctx, hints, matchers, func(t series.Tenant, query series.Query) ([]string, error) {
+		return q.source.LabelNames(ctx, t, query)
+	})
+}
+
+func (q *querier) strings(ctx context.Context, hints *storage.LabelHints, matchers []*labels.Matcher, ask func(series.Tenant, series.Query) ([]string, error)) ([]string, annotations.Annotations, error) {
+	tenant, err := tenantOf(ctx, q.fallback)
+	if err != nil {
+		return nil, nil, err
+	}
+	query := series.Query{Matchers: matchers, MinT: q.minT, MaxT: q.maxT, NoSamples: true}
+	if hints != nil {
+		query.Limit = hints.Limit
+	}
+	found, err := ask(tenant, query)
+	if err != nil {
+		return nil, nil, sourceError(err)
+	}
+	if query.Limit > 0 && len(found) > query.Limit {
+		found = found[:query.Limit]
+	}
+	return found, nil, nil
+}
+
+// Close ends the use of everything that the querier has handed out.
+func (q *querier) Close() error {
+	var errs []error
+	for _, set := range q.open {
+		errs = append(errs, set.Close())
+	}
+	for _, it := range q.iterators {
+		it.samples.Reset()
+		q.pool.Put(it.samples)
+		it.samples = &series.Samples{}
+	}
+	q.open, q.iterators = nil, nil
+	return errors.Join(errs...)
+}
+
+// iterator makes an iterator whose arrays live until Close.
+func (q *querier) iterator() *iterator {
+	it := &iterator{samples: q.pool.Get().(*series.Samples), owner: q, at: -1}
+	q.iterators = append(q.iterators, it)
+	return it
+}
