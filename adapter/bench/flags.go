@@ -1,0 +1,146 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"herringbone/storage/series"
+)
+
+// Commands adds the command bench with its parts to app and returns what to run
+// for each, by full command name ("bench write"). Tables go to standard output.
+func Commands(app *kingpin.Application) map[string]func(ctx context.Context) error {
+	top := app.Command("bench", "Put load on Prometheus-compatible stores and measure them.")
+	commands := map[string]func(ctx context.Context) error{}
+	for _, add := range []func(*kingpin.CmdClause) (*kingpin.CmdClause, func(context.Context) error){
+		writeCommand, queryCommand, compareCommand,
+	} {
+		clause, run := add(top)
+		commands[clause.FullCommand()] = run
+	}
+	return commands
+}
+
+func writeCommand(top *kingpin.CmdClause) (*kingpin.CmdClause, func(context.Context) error) {
+	c := top.Command("write", "Send remote-write requests and report speed, CPU, memory, latency and disk use.")
+	o := DefaultWriteOptions()
+	var targets []string
+	c.Flag("target", "name=URL of a remote-write endpoint, then optionally ,pid=N ,data=DIR ,after=URL (posted to after the load; its work counts) ,disk-after=URL (posted to before DIR is measured; does not count). Can be repeated.").
+		Required().StringsVar(&targets)
+	start := loadFlags(c, &o.Load)
+	writeFlags(c, &o)
+	c.Flag("allow-remote", "Take targets that are not on this machine.").BoolVar(&o.AllowRemote)
+	c.Flag("json", "File to write the results to.").StringVar(&o.JSON)
+	return c, func(ctx context.Context) (err error) {
+		if o.Load.Start, err = parseStart(*start); err != nil {
+			return err
+		}
+		if o.Targets, err = parseTargets(targets); err != nil {
+			return err
+		}
+		return Write(ctx, o, os.Stdout)
+	}
+}
+
+func queryCommand(top *kingpin.CmdClause) (*kingpin.CmdClause, func(context.Context) error) {
+	c := top.Command("query", "Ask about what bench write wrote, compare answers and times.")
+	o := DefaultQueryOptions()
+	var targets []string
+	c.Flag("target", "name=URL, the base of a query API, then optionally ,pid=N. Can be repeated; the first is the reference.").
+		Required().StringsVar(&targets)
+	start := loadFlags(c, &o.Load)
+	queryFlags(c, &o)
+	c.Flag("timeout", "Bound of the whole run.").Default(o.Timeout.String()).DurationVar(&o.Timeout)
+	c.Flag("allow-remote", "Take targets that are not on this machine.").BoolVar(&o.AllowRemote)
+	c.Flag("json", "File to write the results to.").StringVar(&o.JSON)
+	return c, func(ctx context.Context) (err error) {
+		if o.Load.Start, err = parseStart(*start); err != nil {
+			return err
+		}
+		if o.Targets, err = parseTargets(targets); err != nil {
+			return err
+		}
+		return Query(ctx, o, os.Stdout)
+	}
+}
+
+func compareCommand(top *kingpin.CmdClause) (*kingpin.CmdClause, func(context.Context) error) {
+	c := top.Command("compare", "Start Prometheus, VictoriaMetrics and this binary side by side, run bench write and bench query against all, stop them.")
+	o := DefaultCompareOptions()
+	c.Flag("write", "Report writes.").Default("true").BoolVar(&o.ShowWrite)
+	c.Flag("query", "Run and report queries.").Default("true").BoolVar(&o.ShowQuery)
+	c.Flag("prometheus", "Its binary; left out if not found.").Default(o.Prometheus).StringVar(&o.Prometheus)
+	c.Flag("victoria-metrics", "Its binary; left out if not found.").Default(o.VictoriaMetrics).StringVar(&o.VictoriaMetrics)
+	c.Flag("adapter", "Our binary; this one by default.").StringVar(&o.Adapter)
+	c.Flag("root", "Directory for data and logs; a temporary one by default.").StringVar(&o.Root)
+	c.Flag("keep", "Leave data and logs there.").BoolVar(&o.Keep)
+	start := loadFlags(c, &o.Write.Load)
+	writeFlags(c, &o.Write)
+	queryFlags(c, &o.Query)
+	c.Flag("json", "File to write the results to.").StringVar(&o.JSON)
+	return c, func(ctx context.Context) (err error) {
+		if o.Write.Load.Start, err = parseStart(*start); err != nil {
+			return err
+		}
+		o.Query.Timeout = o.Write.Timeout
+		return Compare(ctx, o, os.Stdout)
+	}
+}
+
+// loadFlags returns the start as text; it has two forms and a default that
+// depends on the time of day.
+func loadFlags(c *kingpin.CmdClause, l *Load) *string {
+	c.Flag("series", "Number of series.").Default(fmt.Sprint(l.Series)).IntVar(&l.Series)
+	c.Flag("duration", "Time that the samples span.").Default(l.Duration.String()).DurationVar(&l.Duration)
+	c.Flag("step", "Time between two samples of a series.").Default(l.Step.String()).DurationVar(&l.Step)
+	c.Flag("seed", "Of the random values.").Default(fmt.Sprint(l.Seed)).Uint64Var(&l.Seed)
+	return c.Flag("start", "Time of the first samples, as 2006-01-02T15:04:05Z; now less the duration by default.").String()
+}
+
+func writeFlags(c *kingpin.CmdClause, o *WriteOptions) {
+	s := &o.Shape
+	c.Flag("protocol", "Version of remote-write, 1.0 or 2.0.").Default(string(s.Protocol)).StringVar((*string)(&s.Protocol))
+	c.Flag("connections", "Number of connections; series are dealt out to them.").Default(fmt.Sprint(s.Connections)).IntVar(&s.Connections)
+	c.Flag("samples-per-request", "Samples in one request.").Default(fmt.Sprint(s.SamplesPerRequest)).IntVar(&s.SamplesPerRequest)
+	c.Flag("pregenerate", "Make all requests before the clock starts and keep them in memory.").Default(fmt.Sprint(s.Pregenerate)).BoolVar(&s.Pregenerate)
+	c.Flag("pregenerate-bytes", "Most memory for them.").Default(fmt.Sprint(s.MaxPrepared)).Int64Var(&s.MaxPrepared)
+	c.Flag("max-skew", "How far a connection may run ahead of the slowest, in the samples' time.").Default(s.MaxSkew.String()).DurationVar(&s.MaxSkew)
+	c.Flag("retries", "Of one request, after 429, 5xx or a broken connection.").Default(fmt.Sprint(s.Retries)).IntVar(&s.Retries)
+	c.Flag("interleave", "Cut the load in so many pieces and let the targets take turns; 1 is one after the other.").Default(fmt.Sprint(o.Slices)).IntVar(&o.Slices)
+	c.Flag("settle", "Time for flushes and compactions after the load; their work counts.").Default(o.Settle.String()).DurationVar(&o.Settle)
+	c.Flag("timeout", "Bound of the whole run.").Default(o.Timeout.String()).DurationVar(&o.Timeout)
+}
+
+func queryFlags(c *kingpin.CmdClause, o *QueryOptions) {
+	c.Flag("only", "Ask only questions with this text in their name.").StringVar(&o.Only)
+	c.Flag("rounds", "Timed repetitions of each question.").Default(fmt.Sprint(o.Rounds)).IntVar(&o.Rounds)
+	c.Flag("deadline", "Bound of one question.").Default(o.Deadline.String()).DurationVar(&o.Deadline)
+	c.Flag("strict", "End with an error if answers differ.").BoolVar(&o.Strict)
+}
+
+func parseStart(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("start: %w: %w", err, series.ErrInvalid)
+	}
+	return t, nil
+}
+
+func parseTargets(texts []string) ([]Target, error) {
+	targets := make([]Target, len(texts))
+	for i, text := range texts {
+		t, err := ParseTarget(text)
+		if err != nil {
+			return nil, err
+		}
+		targets[i] = t
+	}
+	return targets, nil
+}

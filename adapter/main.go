@@ -1,0 +1,101 @@
+// Command adapter is Herringbone: a Prometheus-compatible remote store in one
+// binary. This package wires the rooms together and decides nothing about data.
+//
+// Life story of a node: flags and the YAML file become one Config. The node
+// locks its data directory, listens (answering 503 while it is not ready), opens
+// bucket, catalog and store, replays the write-ahead log, and says it is ready.
+// Then the store's loop, self-monitoring and the HTTP server run side by side in
+// one errgroup until a signal, or a fault of one of them, ends all of them: no new
+// requests, the running ones finish, memory is flushed in a bounded time, and
+// everything is closed. Being killed at any of these moments loses nothing; it
+// only makes the next start replay more.
+//
+// This is the only package that knows YAML, flags, environment and signals, and
+// the only one that starts goroutines which outlive a call.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/prometheus/common/version"
+)
+
+func main() {
+	os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// errFindings: the command worked, and what it found is bad. It has said so.
+var errFindings = errors.New("findings were reported")
+
+// execute runs one command line and returns the exit code: 0, or 1 with a
+// message on stderr.
+func execute(args []string, stdout, stderr io.Writer) int {
+	cli := newCommandLine()
+	command, err := cli.app.Parse(args)
+	if err != nil {
+		fmt.Fprintf(stderr, "adapter: %v (try --help)\n", err)
+		return 1
+	}
+	// The first signal asks for an orderly stop; a second one kills, because stop
+	// gives the signals back as soon as the first has arrived.
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+
+	err = dispatch(ctx, cli, command, stdout)
+	switch {
+	case err == nil:
+		return 0
+	case !errors.Is(err, errFindings):
+		fmt.Fprintf(stderr, "adapter: %v\n", err)
+	}
+	return 1
+}
+
+func dispatch(ctx context.Context, cli *commandLine, command string, stdout io.Writer) error {
+	switch command {
+	case cli.version.FullCommand():
+		_, err := fmt.Fprintln(stdout, version.Print("herringbone"))
+		return err
+	case cli.checkConfig.FullCommand():
+		return checkConfig(cli, stdout)
+	}
+	if run, ok := cli.bench[command]; ok {
+		return run(ctx)
+	}
+	cfg, err := cli.config()
+	if err != nil {
+		return err
+	}
+	if command == cli.fsck.FullCommand() {
+		return fsck(ctx, cli.flags, cfg, stdout)
+	}
+	log, err := newLogger(cli.logLevel, cli.logFormat, os.Stderr)
+	if err != nil {
+		return err
+	}
+	return runNode(ctx, cli.flags, cfg, log)
+}
+
+// checkConfig says whether a node would accept its configuration, without
+// starting one.
+func checkConfig(cli *commandLine, stdout io.Writer) error {
+	if _, err := cli.config(); err != nil {
+		return err
+	}
+	if err := checkWeb(cli.flags); err != nil {
+		return err
+	}
+	name := cli.configFile
+	if name == "" {
+		name = "embedded defaults"
+	}
+	_, err := fmt.Fprintf(stdout, "SUCCESS: %s: valid configuration\n", name)
+	return err
+}
