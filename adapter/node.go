@@ -102,7 +102,7 @@ func (n *node) live(ctx context.Context, g *errgroup.Group) error {
 		<-ctx.Done()
 	}
 	n.life.enter(phaseStopping)
-	n.log.Info("stopping")
+	n.log.Info("stopping", "timeout", n.flags.shutdownTimeout)
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.flags.shutdownTimeout)
 	defer cancel()
 	err := n.server.shutdown(bounded)

@@ -46,13 +46,16 @@ func (n *node) queryOptions(s *storage.Store) (promql.Options, error) {
 	o.Registerer, o.Gatherer, o.Logger = n.registry, n.registry, n.log
 	o.Config = func() string { return string(text) }
 	o.Flags = n.flags.shown()
-	o.Retention = n.cfg.Storage.Retention.String()
+	o.Retention = "unlimited"
+	if r := n.cfg.Storage.Retention; r > 0 {
+		o.Retention = r.String()
+	}
 	o.CORSOrigin = n.flags.corsOrigin
 	if o.CORSOrigin == "" {
 		o.CORSOrigin = noOrigin
 	}
 	o.Build = promql.Build{
-		Version: version.Version, Revision: version.GetRevision(), Branch: version.Branch,
+		Version: apiVersion(), Revision: version.GetRevision(), Branch: version.Branch,
 		User: version.BuildUser, Date: version.BuildDate,
 	}
 	o.Ready = func() error {

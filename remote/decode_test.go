@@ -1,6 +1,9 @@
 package remote
 
 import (
+	"bytes"
+	"encoding/binary"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -8,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/prometheus/prompb"
 	writev2 "github.com/prometheus/prometheus/prompb/io/prometheus/write/v2"
+
+	"herringbone/storage/series"
 )
 
 func compareContent(t *testing.T, what string, got, want content) {
@@ -75,10 +80,76 @@ func TestDecodeCutShort(t *testing.T) {
 	}
 }
 
+// What breaks the wire format refuses the request, wherever it is.
+func TestMalformed(t *testing.T) {
+	one := func(field ...byte) []byte { return bytesField(1, field) }
+	two := func(field ...byte) []byte { return bytesField(5, field) }
+	for name, tt := range map[string]struct {
+		version version
+		body    []byte
+	}{
+		"value cut":                {versionOne, one(bytesField(2, []byte{tagSampleValue, 1, 2, 3})...)},
+		"time cut":                 {versionOne, one(bytesField(2, []byte{tagSampleTime, 0x80})...)},
+		"time of 11 bytes":         {versionOne, one(bytesField(2, append([]byte{tagSampleTime}, bytes.Repeat([]byte{0x80}, 11)...))...)},
+		"sample as varint":         {versionOne, one(varintField(2, 1)...)},
+		"series as fixed":          {versionOne, doubleField(1, 1)},
+		"label longer than series": {versionOne, one(tagOneLabel, 100, 1)},
+		"long label cut":           {versionOne, one(tagOneLabel, 0xff, 0x01, 1)},
+		"label length of 2^63":     {versionOne, one(append([]byte{tagOneLabel}, binary.AppendUvarint(nil, 1<<63)...)...)},
+		"field number 0":           {versionOne, []byte{wireVarint, 1}},
+		"field number 2^29":        {versionOne, append(binary.AppendUvarint(nil, 1<<32|1<<3|wireBytes), 0)},
+		"wire type 6":              {versionOne, []byte{20<<3&0x7f | 6, 1}},
+		"unknown fixed32 cut":      {versionOne, append(tag(20, wireFixed32), 1, 2)},
+		"group without end":        {versionOne, tag(20, wireGroup)},
+		"end without group":        {versionOne, tag(20, wireEnd)},
+		"histogram cut":            {versionOne, one(bytesField(4, []byte{0x19, 1})...)},
+		"exemplar cut":             {versionOne, one(bytesField(3, []byte{0x11, 1})...)},
+		"metadata cut":             {versionOne, bytesField(3, []byte{0x12, 9})},
+		"2.0 references cut":       {versionTwo, two(bytesField(1, []byte{0x80})...)},
+		"2.0 metadata cut":         {versionTwo, two(bytesField(5, []byte{tagMetadataType, 0x80})...)},
+		"2.0 metadata as bytes":    {versionTwo, two(bytesField(5, bytesField(1, nil))...)},
+		"2.0 start cut":            {versionTwo, two(tagTwoStart, 0x80)},
+		"2.0 sample cut":           {versionTwo, two(bytesField(2, []byte{tagSampleStart})...)},
+		"2.0 histogram cut":        {versionTwo, two(bytesField(3, []byte{0x19, 1})...)},
+		"2.0 exemplar cut":         {versionTwo, two(bytesField(4, []byte{0x11, 1})...)},
+		"2.0 symbol as varint":     {versionTwo, varintField(4, 1)},
+	} {
+		d := newDecoder(len(tt.body))
+		if err := decodeVersion(d, tt.version, tt.body); !errors.Is(err, series.ErrInvalid) {
+			t.Errorf("%s: %v, want an error of class invalid", name, err)
+		}
+	}
+}
+
+// A decoder that sees the same kind of request again needs no more memory.
+func TestDecoderMemorySettles(t *testing.T) {
+	one, two := benchOne(t), benchTwo(t)
+	var r request
+	round := func() int {
+		for v, body := range map[version][]byte{versionOne: one, versionTwo: two} {
+			resetFor(&r.decoder, body)
+			if err := decodeVersion(&r.decoder, v, body); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return r.size()
+	}
+	first := round()
+	for range 20 {
+		round()
+	}
+	if last := round(); last != first {
+		t.Errorf("decoder grew from %d to %d bytes", first, last)
+	}
+	if n := testing.AllocsPerRun(10, func() { round() }); n > 50 {
+		t.Errorf("decoding %d samples allocates %v times", 2*benchSamples, n)
+	}
+}
+
 func TestOldStartTimestampField(t *testing.T) {
 	ts := writev2.TimeSeries{LabelsRefs: []uint32{1, 2}, Samples: []writev2.Sample{{Timestamp: 5, Value: 1}, {Timestamp: 6, StartTimestamp: 4}}}
-	series := append(varintField(6, 3), encode(t, &ts)...)
-	body := append(encode(t, &writev2.Request{Symbols: []string{"", "__name__", "up"}}), bytesField(5, series)...)
+	old := append(varintField(6, 3), encode(t, &ts)...)
+	body := append(encode(t, &writev2.Request{Symbols: []string{"", "__name__", "up"}}), bytesField(5, old)...)
 	d := newDecoder(len(body))
 	if err := d.decodeTwo(body); err != nil {
 		t.Fatal(err)

@@ -42,7 +42,7 @@ func TestStatus(t *testing.T) {
 	packed := func(b []byte) []byte { return snappy.Encode(nil, b) }
 	sinkError := func(err error) func(*Options) {
 		return func(o *Options) {
-			o.Sink = &recorder{before: func(*series.Batch) (*series.Written, error) { return &series.Written{}, err }}
+			o.Sink = &recorder{before: func(*series.Batch) (*series.Written, error) { return &series.Written{Samples: 9}, err }}
 		}
 	}
 	for _, tt := range []struct {
@@ -143,6 +143,17 @@ func TestChunkedBody(t *testing.T) {
 	}
 }
 
+// A declared length over the limit is refused before a byte is read.
+func TestDeclaredBodyTooLarge(t *testing.T) {
+	r := httptest.NewRequest(http.MethodPost, "/", brokenReader{errors.New("the body was read")})
+	r.ContentLength = 32<<20 + 1
+	w := httptest.NewRecorder()
+	testHandler(t, testOptions(&recorder{})).ServeHTTP(w, r)
+	if w.Code != http.StatusRequestEntityTooLarge {
+		t.Errorf("status %d: %s", w.Code, w.Body)
+	}
+}
+
 // A chunked body over the limit is 413 as well, and reserves no more than the
 // limit on the way.
 func TestChunkedBodyTooLarge(t *testing.T) {
@@ -168,7 +179,7 @@ func TestReadErrors(t *testing.T) {
 		{io.ErrUnexpectedEOF, 400},
 		{errors.New("invalid byte in chunk length"), 400},
 	} {
-		body := io.MultiReader(strings.NewReader("x"), iotestErr{tt.err})
+		body := io.MultiReader(strings.NewReader("x"), brokenReader{tt.err})
 		w := httptest.NewRecorder()
 		testHandler(t, testOptions(&recorder{})).ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", body))
 		if w.Code != tt.status {
@@ -177,9 +188,9 @@ func TestReadErrors(t *testing.T) {
 	}
 }
 
-type iotestErr struct{ err error }
+type brokenReader struct{ err error }
 
-func (r iotestErr) Read([]byte) (int, error) { return 0, r.err }
+func (r brokenReader) Read([]byte) (int, error) { return 0, r.err }
 
 func TestPartialWrites(t *testing.T) {
 	future := now.UnixMilli() + 600_001

@@ -92,7 +92,8 @@ func wovenOne(t testing.TB, rng *rand.Rand, req *prompb.WriteRequest) []byte {
 			ls = append(ls, bytesField(1, encode(t, &l)))
 		}
 		for _, s := range ts.Samples {
-			ss = append(ss, bytesField(2, wovenSample(rng, s.Value, s.Timestamp, 0)))
+			// Field 3 means nothing in 1.0.
+			ss = append(ss, bytesField(2, wovenSample(rng, s.Value, s.Timestamp, int64(rng.IntN(2)))))
 		}
 		for _, x := range ts.Exemplars {
 			xs = append(xs, bytesField(3, encode(t, &x)))

@@ -46,21 +46,14 @@ func TestPowerLossLosesNothingAcknowledged(t *testing.T) {
 
 func losePower(t *testing.T, rng *rand.Rand) int {
 	fs := fsystest.NewCrash()
-	r := &rig{t: t, fs: fs, dir: t.TempDir(), opts: DefaultOptions()}
+	r := &rig{t: t, fs: fs, dir: tempDir(t), opts: DefaultOptions()}
 	r.opts.Dir = r.dir
 	r.opts.GenerationBytes = 64 << 10
 	r.opts.MaxFrozen = 2
 	r.opts.AppendWait = 10 * time.Millisecond
 	mirror(t, fs, r.dir)
 	r.open()
-	at := rng.Int64N(120) + 1
-	var ops atomic.Int64
-	fs.SetHook(func(op fsystest.Op) error {
-		if op.Kind.Changes() && ops.Add(1) >= at {
-			return errPowerLost
-		}
-		return nil
-	})
+	fs.SetHook(loseAt(rng))
 	m, acked := hammer(r, rng)
 	_ = r.store.Close() // The power is off: what it says does not matter.
 	if err := r.catalog.Close(); err != nil {
@@ -75,6 +68,43 @@ func losePower(t *testing.T, rng *rand.Rand) int {
 	r.close()
 	checkFsck(t, r, false) // A flush that was cut off leaves orphans: garbage, not damage.
 	return acked
+}
+
+// loseAt returns a hook that switches the power off at a random moment: at any
+// operation, or right after one of a kind that is rare and matters.
+func loseAt(rng *rand.Rand) fsystest.Hook {
+	// A flush takes hundreds of operations; some of the losses must come after one.
+	at := rng.Int64N([]int64{120, 600, 2400}[rng.IntN(3)]) + 1
+	after := []fsystest.Kind{"", fsystest.Remove, fsystest.Rename, fsystest.SyncDir}[rng.IntN(4)]
+	if after != "" {
+		at = rng.Int64N(4) + 1
+	}
+	var seen atomic.Int64
+	var off atomic.Bool
+	return func(op fsystest.Op) error {
+		if off.Load() && op.Kind.Changes() {
+			return errPowerLost
+		}
+		switch {
+		case after == "" && op.Kind.Changes() && seen.Add(1) >= at:
+			off.Store(true)
+			return errPowerLost
+		case after != "" && op.Kind == after && seen.Add(1) >= at:
+			off.Store(true)
+		}
+		return nil
+	}
+}
+
+// tempDir is in memory where it can be: the catalog of a power-loss test does
+// not lose power, and its syncs would be most of the time.
+func tempDir(t *testing.T) string {
+	dir, err := os.MkdirTemp("/dev/shm", "herringbone")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 // mirror makes dir on the file system in memory too; the catalog is on the disk.
@@ -106,15 +136,12 @@ func hammer(r *rig, rng *rand.Rand) (*model, int) {
 					m.unknown(b)
 				}
 				mu.Unlock()
+				if rng.IntN(15) == 0 {
+					_ = r.store.Flush(context.Background()) // May fail: the power is lost.
+				}
 			}
 		})
 	}
-	flushes := rng.IntN(6)
-	wg.Go(func() {
-		for range flushes {
-			_ = r.store.Flush(context.Background()) // May fail: the power is lost.
-		}
-	})
 	wg.Wait()
 	return m, acked
 }
@@ -141,7 +168,7 @@ func TestFailedSyncEndsTheSegment(t *testing.T) {
 		for _, kind := range []fsystest.Kind{fsystest.Datasync, fsystest.Write} {
 			t.Run(fmt.Sprintf("%s %d", kind, n), func(t *testing.T) {
 				fs := fsystest.NewCrash()
-				r := &rig{t: t, fs: fs, dir: t.TempDir(), opts: DefaultOptions()}
+				r := &rig{t: t, fs: fs, dir: tempDir(t), opts: DefaultOptions()}
 				r.opts.Dir = r.dir
 				mirror(t, fs, r.dir)
 				r.open()

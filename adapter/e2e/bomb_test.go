@@ -39,9 +39,9 @@ func shots() []shot {
 		{name: "write 1.0, declared size", path: "write", contentType: one, body: bomb(), want: []int{400}},
 		{name: "write 2.0, declared size", path: "write", contentType: two, body: bomb(), want: []int{400}},
 		{name: "remote read, declared size", path: "read", contentType: "application/x-protobuf", body: bomb(), want: []int{400}},
-		{name: "write, large body", path: "write", contentType: one, padding: large, want: []int{413}},
-		{name: "write, large chunked body", path: "write", contentType: two, padding: large, chunked: true, want: []int{413}},
-		{name: "remote read, large chunked body", path: "read", contentType: "application/x-protobuf", padding: large, chunked: true, want: []int{400, 413}},
+		{name: "write, large body", path: "write", contentType: one, padding: large, want: []int{413, 503}},
+		{name: "write, large chunked body", path: "write", contentType: two, padding: large, chunked: true, want: []int{413, 503}},
+		{name: "remote read, large chunked body", path: "read", contentType: "application/x-protobuf", padding: large, chunked: true, want: []int{400, 413, 503}},
 	}
 	for _, path := range []string{"query", "query_range", "series", "labels", "query_exemplars", "format_query", "parse_query"} {
 		body := "query="
@@ -50,7 +50,7 @@ func shots() []shot {
 		}
 		list = append(list, shot{
 			name: path + ", large form", path: path, contentType: "application/x-www-form-urlencoded",
-			body: []byte(body), padding: large, chunked: true, want: []int{400, 413},
+			body: []byte(body), padding: large, chunked: true, want: []int{400, 413, 503},
 		})
 	}
 	return list
@@ -66,16 +66,22 @@ func (endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// bombConfig makes the bounds small enough to see whether they hold.
+const bombConfig = `
+remote_write: {max_body: 8MiB, max_decoded_body: 8MiB, max_bytes_in_flight: 40MiB}
+`
+
 // TestBombs: bodies that are large, or claim to be, are refused and cost no
 // memory, also when many come at once.
 func TestBombs(t *testing.T) {
-	n := newNode(t, "")
+	n := newNode(t, bombConfig)
 	n.startReady()
 	for _, s := range shots() {
 		t.Run(s.name, func(t *testing.T) {
-			parallel, limit := 50, float64(64<<20)
+			const parallel = 50
+			limit := float64(64 << 20)
 			if s.padding > 0 {
-				parallel, limit = 4, 128<<20 // What the kernel and the reader may hold at a time.
+				limit = 192 << 20 // Bodies are read up to what a few may be long.
 			}
 			before, err := n.memory()
 			if err != nil {

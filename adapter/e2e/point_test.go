@@ -39,6 +39,25 @@ func (p point) equal(o point) bool {
 // chunk, which is a matter of how a store cuts chunks, not of what was sent.
 func isGauge(hint histogram.CounterResetHint) bool { return hint == histogram.GaugeType }
 
+// canonical removes, in place, what Prometheus changes in what it keeps after it
+// has sent it: a chunk's histograms all have the same buckets, be they empty; and
+// the staleness marker of a histogram series, sent as a float, becomes one.
+func (a answer) canonical() answer {
+	for _, points := range a {
+		for i, p := range points {
+			switch {
+			case p.stale():
+				points[i] = point{t: p.t, bits: value.StaleNaN}
+			case p.h != nil:
+				p.h.Compact(0)
+			case p.fh != nil:
+				p.fh.Compact(0)
+			}
+		}
+	}
+	return a
+}
+
 func (p point) stale() bool {
 	switch {
 	case p.h != nil:
@@ -52,9 +71,9 @@ func (p point) stale() bool {
 func (p point) String() string {
 	switch {
 	case p.h != nil:
-		return fmt.Sprintf("%d int histogram %v hint %d", p.t, p.h, p.h.CounterResetHint)
+		return fmt.Sprintf("%d int histogram %+v", p.t, *p.h)
 	case p.fh != nil:
-		return fmt.Sprintf("%d float histogram %v hint %d", p.t, p.fh, p.fh.CounterResetHint)
+		return fmt.Sprintf("%d float histogram %+v", p.t, *p.fh)
 	}
 	return fmt.Sprintf("%d %v (%#x)", p.t, math.Float64frombits(p.bits), p.bits)
 }

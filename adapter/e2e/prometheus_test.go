@@ -37,8 +37,8 @@ func TestPrometheus(t *testing.T) {
 func run(t *testing.T, v protocol) {
 	w := newTwins(t, v)
 	w.sender.scrape(6)
-	if err := w.noteMetadata(); err != nil {
-		t.Fatal(err)
+	if v == protocolOne { // By 2.0 this Prometheus sends none: metadata-wal-records does not reach its log.
+		w.noteMetadata()
 	}
 	w.compareMetadata()
 	w.sender.pause()
@@ -110,6 +110,7 @@ func (w *twins) compareRead(until time.Time) error {
 			}
 		}
 	}
+	want.canonical()
 	w.t.Logf("Prometheus holds %d series, %d samples, of these %d histograms, %d staleness markers", len(want), samples, histograms, markers)
 	if len(want) < 500 || samples < 3000 || markers < len(want)/2 || histograms < 50 {
 		return errors.New("Prometheus holds too little to compare")
@@ -118,13 +119,13 @@ func (w *twins) compareRead(until time.Time) error {
 	if err != nil {
 		return err
 	}
-	if err := compare(got, want); err != nil {
+	if err := compare(got.canonical(), want); err != nil {
 		return fmt.Errorf("SAMPLES: %w", err)
 	}
 	if got, err = w.node.readChunks(minT, maxT, everything); err != nil {
 		return err
 	}
-	if err := compare(got, want); err != nil {
+	if err := compare(got.canonical(), want); err != nil {
 		return fmt.Errorf("STREAMED_XOR_CHUNKS: %w", err)
 	}
 	return nil
@@ -165,7 +166,7 @@ var rangeQueries = []string{
 	`demo:native:rate`,
 	`histogram_count(sum(demo:native:rate))`,
 	`sum(rate(demo_native_seconds[5s])) + sum(demo_native_seconds)`,
-	`topk(3, demo_value_ratio)`,
+	`topk(3, demo_value_ratio{job="demo"})`,
 	`count by (job) ({__name__=~".+"})`,
 	`absent(demo_transient{n="0"})`,
 	`changes(demo_transient[10s])`,
@@ -238,14 +239,15 @@ func (w *twins) compareExemplars(until time.Time) error {
 
 // noteMetadata asks Prometheus, which forgets when it stops scraping, what it
 // knows of the metrics that have series. Targets may differ in what they say.
-func (w *twins) noteMetadata() error {
+func (w *twins) noteMetadata() {
+	w.t.Helper()
 	all, err := w.sender.metadata()
 	if err != nil {
-		return err
+		w.t.Fatal(err)
 	}
 	names, err := w.sender.metricNames()
 	if err != nil {
-		return err
+		w.t.Fatal(err)
 	}
 	w.described = map[string][]description{}
 	for metric, list := range all {
@@ -256,9 +258,8 @@ func (w *twins) noteMetadata() error {
 		}
 	}
 	if len(w.described) < 100 {
-		return fmt.Errorf("Prometheus knows only %d metrics", len(w.described))
+		w.t.Fatalf("Prometheus knows only %d metrics", len(w.described))
 	}
-	return nil
 }
 
 // compareMetadata compares what is known of each metric. In 1.0 metadata is sent

@@ -8,7 +8,6 @@ import (
 
 	arrowparquet "github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/file"
-	"github.com/google/go-cmp/cmp"
 )
 
 // arrowRows reads a file with Apache Arrow's reader, column by column.
@@ -127,9 +126,7 @@ func TestArrowReadsTheSame(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d := cmp.Diff(wantRows(tt.all, columns(tt.o.Labels)), got); d != "" {
-				t.Errorf("rows differ (-want +got):\n%.3000s", d)
-			}
+			diffRows(t, wantRows(tt.all, columns(tt.o.Labels)), got)
 		})
 	}
 }

@@ -1,11 +1,13 @@
 package block
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"syscall"
 	"testing"
 
+	"github.com/parquet-go/parquet-go"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"herringbone/storage/series"
@@ -148,4 +150,41 @@ func BenchmarkSelect(b *testing.B) {
 			b.ReportMetric(float64(n), "series")
 		})
 	}
+}
+
+// BenchmarkReferenceParquetGo decodes the same two columns page by page with
+// parquet-go, without taking the numbers out of its pages.
+func BenchmarkReferenceParquetGo(b *testing.B) {
+	all := benchSeries(500)
+	f := write(b, Options{Labels: nodeColumns}, all)
+	pf, err := parquet.OpenFile(bytes.NewReader(f.bytes), int64(len(f.bytes)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	before := cpuTime()
+	n := int64(0)
+	for b.Loop() {
+		for _, g := range pf.RowGroups() {
+			for i, c := range g.ColumnChunks() {
+				name := pf.Schema().Columns()[i][0]
+				if name != "time" && name != "value" {
+					continue
+				}
+				pages := c.Pages()
+				for {
+					p, err := pages.ReadPage()
+					if err == io.EOF {
+						break
+					}
+					if err != nil {
+						b.Fatal(err)
+					}
+					n += p.NumValues()
+					parquet.Release(p)
+				}
+				pages.Close()
+			}
+		}
+	}
+	b.ReportMetric(float64(cpuTime()-before)/float64(n/2), "cpu-ns/sample")
 }

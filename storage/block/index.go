@@ -48,10 +48,13 @@ type page struct {
 
 // Bounds for parsing, so that a damaged index asks for no absurd memory.
 const (
-	maxPageRaw     = 1 << 30
-	maxIndexRaw    = 1 << 32
-	maxIndexGrowth = 1000 // Of compression; the writer stores what packs better.
-	maxSymbol      = 1<<24 - 1
+	maxPageRaw  = 1 << 30
+	maxIndexRaw = 1 << 32
+	maxSymbol   = 1<<24 - 1
+	// maxGrowth is by how much decompression may lengthen an index, or a page
+	// beyond 64 bytes a row. The writer does not compress an index that would
+	// exceed it.
+	maxGrowth = 1000
 )
 
 const indexMagic = "HBIX"

@@ -38,7 +38,7 @@ func inflateIndex(codec byte, stored []byte, raw uint64, z *inflater) ([]byte, e
 	switch {
 	case codec == codecNone && raw == uint64(len(stored)):
 		return stored, nil
-	case codec == codecZstd && raw <= maxIndexRaw && raw <= maxIndexGrowth*uint64(len(stored)):
+	case codec == codecZstd && raw <= maxIndexRaw && raw <= maxGrowth*uint64(len(stored)):
 		return z.inflate(nil, stored, int(raw))
 	default:
 		return nil, errIndex
@@ -182,7 +182,7 @@ func (x *index) parseGroups(c *cursor, end int64) {
 		g.minT = c.varint()
 		g.maxT = g.minT + int64(c.uvarint())
 		for kind := range g.pages {
-			g.pages[kind] = parsePage(c, &ends[kind], end)
+			g.pages[kind] = parsePage(c, g.rows, &ends[kind], end)
 		}
 		if g.rows == 0 || g.pages[pageTime].size == 0 {
 			c.fail()
@@ -193,15 +193,16 @@ func (x *index) parseGroups(c *cursor, end int64) {
 	}
 }
 
-// parsePage reads where a page is and checks that it lies before end.
-func parsePage(c *cursor, last *int64, end int64) page {
+// parsePage reads where a page of the given rows is and checks that it lies
+// before end and does not claim to be absurdly long when decompressed.
+func parsePage(c *cursor, rows int, last *int64, end int64) page {
 	p := page{size: int32(c.limited(maxPageRaw))}
 	if p.size == 0 {
 		return p
 	}
 	p.offset = *last + c.varint()
 	p.header = int32(c.limited(uint64(p.size)))
-	p.raw = int32(c.limited(maxPageRaw))
+	p.raw = int32(c.limited(min(maxPageRaw, uint64(64*(rows+64))+maxGrowth*uint64(p.size))))
 	p.crc = c.fixed32()
 	*last = p.offset + int64(p.size)
 	if p.offset < 0 || *last < 0 || *last > end {

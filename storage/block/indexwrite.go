@@ -67,7 +67,7 @@ func (x *indexBuilder) shapeNumber() uint32 {
 func (x *index) appendBlob(b []byte, p *press) []byte {
 	body := x.appendBody(nil)
 	codec, stored := byte(codecZstd), p.compress(body)
-	if len(body) > maxIndexGrowth*len(stored) {
+	if len(body) > maxGrowth*len(stored) {
 		codec, stored = codecNone, body
 	}
 	start := len(b)

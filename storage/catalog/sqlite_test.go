@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -228,6 +229,23 @@ func TestTampered(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a row is named", func(t *testing.T) {
+		path, _ := sample(t)
+		c := open(t, path)
+		if _, err := c.db.write.Exec(`UPDATE files SET min_t = min_t + 1, changed = 99 WHERE id IN ('file-5-0', 'file-5-1')`); err != nil {
+			t.Fatal(err)
+		}
+		found, err := c.Check(t.Context()) // Of removed files too.
+		for _, id := range []string{"file-5-0", "file-5-1"} {
+			if err != nil || !slices.ContainsFunc(found, func(f Finding) bool { return f.File == id }) {
+				t.Errorf("check found %v, %v; want %s among it", found, err, id)
+			}
+		}
+		c.Close()
+		if _, err := Open(t.Context(), path, DefaultOptions(), nil); err == nil || !strings.Contains(err.Error(), "file-5-1") {
+			t.Errorf("open: %v", err)
+		}
+	})
 	t.Run("the log position", func(t *testing.T) {
 		path, _ := sample(t)
 		c := open(t, path)
@@ -270,6 +288,29 @@ func TestNotADatabase(t *testing.T) {
 				t.Errorf("the evidence was changed: %v", err)
 			}
 		})
+	}
+}
+
+// TestDamagedIndex: damage where reading the files does not pass.
+func TestDamagedIndex(t *testing.T) {
+	path, _ := sample(t)
+	c := open(t, path)
+	var page, size int64
+	row := c.db.read.QueryRow(`SELECT rootpage, page_size FROM sqlite_master, pragma_page_size WHERE name = 'commits_committed_at'`)
+	if err := row.Scan(&page, &size); err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteAt(make([]byte, size), (page-1)*size)
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(t.Context(), path, DefaultOptions(), nil); !errors.Is(err, series.ErrCorrupt) {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -101,7 +101,7 @@ func (s *scan) frame(pos int64) (f frame, ok bool, err error) {
 // end of the file.
 func (s *scan) resync(pos int64) (int64, error) {
 	for pos+frameSize <= s.size {
-		b, err := s.bytes(pos, readAhead)
+		b, err := s.rest(pos, frameSize)
 		if err != nil {
 			return 0, err
 		}

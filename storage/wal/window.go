@@ -31,6 +31,16 @@ func (w *window) bytes(off int64, n int) ([]byte, error) {
 	return w.buf[from : from+n], nil
 }
 
+// rest returns what the window holds from off on: at least n bytes, fewer only
+// at the end of the file. It reads only if there are fewer than n, so that a
+// search may ask again after every step.
+func (w *window) rest(off int64, n int) ([]byte, error) {
+	if _, err := w.bytes(off, n); err != nil {
+		return nil, err
+	}
+	return w.buf[off-w.at:], nil
+}
+
 // fill moves the window to off, keeping the bytes it has already.
 func (w *window) fill(off int64, n int) error {
 	n = int(min(int64(n), w.size-off))

@@ -1,0 +1,64 @@
+package block
+
+import (
+	"bytes"
+	"hash/crc32"
+	"testing"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"herringbone/storage/series"
+)
+
+// FuzzOpen opens bytes whose tail checksum is right, whatever they are, and
+// reads all of them: nothing may panic or take memory out of proportion.
+func FuzzOpen(f *testing.F) {
+	whole, _ := damageable(f)
+	f.Add(whole.bytes, whole.meta.Tail)
+	empty := write(f, Options{}, nil)
+	f.Add(empty.bytes, empty.meta.Tail)
+	f.Fuzz(func(t *testing.T, b []byte, tail int64) {
+		if tail < 0 || tail > int64(len(b)) {
+			return
+		}
+		r, err := Open(bytes.NewReader(b), int64(len(b)), "x", tail, crc32.Checksum(b[tail:], castagnoli))
+		if err != nil {
+			return
+		}
+		readEverything(r)
+	})
+}
+
+// FuzzIndex is FuzzOpen behind the compression, which a fuzzer does not find its
+// way through.
+func FuzzIndex(f *testing.F) {
+	whole, _ := damageable(f)
+	x := whole.open(f).index
+	f.Add(x.appendBody(nil), whole.bytes[:whole.meta.Tail])
+	f.Fuzz(func(t *testing.T, body, pages []byte) {
+		x, err := parseBody(body, int64(len(pages)))
+		if err != nil {
+			return
+		}
+		for g := range x.groups {
+			for kind := range x.groups[g].pages {
+				p := &x.groups[g].pages[kind]
+				p.crc = crc32.Checksum(pages[p.offset:p.offset+int64(p.size)], castagnoli)
+			}
+		}
+		readEverything(newReader(bytes.NewReader(pages), "x", x))
+	})
+}
+
+func readEverything(r *Reader) {
+	_ = r.LabelNames(nil, minTime, maxTime)
+	_ = r.LabelValues("id", []*labels.Matcher{labels.MustNewMatcher(labels.MatchRegexp, "foo", ".*x")}, minTime, maxTime)
+	_ = r.SizeBytes()
+	rows := 0
+	_ = r.Each(func(_ labels.Labels, s *series.Samples) error {
+		if rows += s.Len(); rows > 1<<20 {
+			return series.ErrLimit // A few bytes may stand for many rows, in time.
+		}
+		return nil
+	})
+}
