@@ -483,3 +483,34 @@ func TestInvalidOptions(t *testing.T) {
 		}
 	}
 }
+
+func TestConfigText(t *testing.T) {
+	h := testAPI(t, filled(t), func(o *Options) { o.Config = func() string { return "a: 1\n" } }).Handler()
+	if w := get(h, "/api/v1/status/config"); w.Body.String() != `{"status":"success","data":{"yaml":"a: 1\n"}}` {
+		t.Errorf("got %s", w.Body)
+	}
+}
+
+func TestMetadataPerMetric(t *testing.T) {
+	h := testAPI(t, filled(t), func(o *Options) { o.Metadata = manyMeanings{} }).Handler()
+	w := get(h, "/api/v1/metadata?limit_per_metric=1")
+	if want := `{"status":"success","data":{"x":[{"type":"gauge","unit":"","help":""}]}}`; w.Body.String() != want {
+		t.Errorf("got %s", w.Body)
+	}
+}
+
+type manyMeanings struct{}
+
+func (manyMeanings) Metadata(context.Context, series.Tenant, string) ([]series.Metadata, error) {
+	return []series.Metadata{{Metric: "x", Type: "gauge"}, {Metric: "x", Type: "counter"}}, nil
+}
+
+// TestConcurrencyIsGivenBack: more queries than slots, one after the other.
+func TestConcurrencyIsGivenBack(t *testing.T) {
+	h := testAPI(t, filled(t), func(o *Options) { o.MaxConcurrency, o.Timeout = 1, 5*time.Second }).Handler()
+	for _, q := range []string{"up", "bad(", "up + on() up", "up"} {
+		if w := get(h, "/api/v1/query?query="+url.QueryEscape(q)); w.Code == http.StatusServiceUnavailable {
+			t.Errorf("%s: %s", q, w.Body)
+		}
+	}
+}

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/value"
 	prom "github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 
@@ -266,5 +268,31 @@ func TestStartTimestamps(t *testing.T) {
 	chunks := set.At().Iterator(nil)
 	if !chunks.Next() || chunks.At().Chunk.Encoding() != chunkenc.EncXOR {
 		t.Errorf("chunk is not plain XOR: %v", chunks.Err())
+	}
+}
+
+func TestSeekInRangeOfHistograms(t *testing.T) {
+	q := oneSeries(t, func(b *series.Batch) {
+		for i := range 5 {
+			b.Histograms = append(b.Histograms, series.Histogram{T: int64(i) * 1000, H: &histogram.Histogram{}})
+		}
+	})
+	it := iterate(t, q, 2500, 1e9)
+	if it.Seek(0) != chunkenc.ValHistogram || it.AtT() != 3000 {
+		t.Errorf("Seek went to %d, before the range", it.AtT())
+	}
+}
+
+// TestResetHintAfterStaleness: nothing is known of what came before a gap.
+func TestResetHintAfterStaleness(t *testing.T) {
+	stale := &histogram.Histogram{Sum: math.Float64frombits(value.StaleNaN)}
+	q := oneSeries(t, func(b *series.Batch) {
+		b.Histograms = []series.Histogram{{T: 1, H: &histogram.Histogram{}}, {T: 2, H: stale}, {T: 3, H: &histogram.Histogram{}}}
+	})
+	it := iterate(t, q, 0, 10)
+	for it.Next() != chunkenc.ValNone {
+		if _, h := it.AtHistogram(nil); h.CounterResetHint != histogram.UnknownCounterReset {
+			t.Errorf("at %d: hint %d", it.AtT(), h.CounterResetHint)
+		}
 	}
 }

@@ -129,6 +129,18 @@ func TestDamageFarFromTheNextFrame(t *testing.T) {
 	if len(r.Damaged) != 1 || r.Damaged[0].Length != w.ends[1]-w.starts[1] {
 		t.Errorf("damaged %v", r.Damaged)
 	}
+	// A record full of the magic must not be read again at each of them.
+	disk := w.disk(t, image)
+	reads := 0
+	disk.SetHook(func(op fsystest.Op) error {
+		if op.Kind == fsystest.Read {
+			reads++
+		}
+		return nil
+	})
+	if _, err := Verify(disk, "/", w.seq, true, func([]byte) error { return nil }); err != nil || reads > 20 {
+		t.Errorf("%d reads, %v", reads, err)
+	}
 }
 
 func TestALyingLengthIsNotBelieved(t *testing.T) {
@@ -168,7 +180,7 @@ func TestMuchDamageIsListedInBounds(t *testing.T) {
 // The search for the next frame reads in pieces; its magic may lie across two.
 func TestTheNextFrameAcrossTwoReads(t *testing.T) {
 	for k := range len(frameMagic) + 1 {
-		w := write(t, string(make([]byte, readAhead+1-k-frameSize)), "last")
+		w := write(t, string(make([]byte, readAhead-k-headerSize-frameSize)), "last")
 		image := slices.Clone(w.bytes)
 		image[w.starts[0]] ^= 1
 		w.checkDamaged(t, image, true)
