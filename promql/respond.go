@@ -51,6 +51,7 @@ func (a *API) respondSourceError(w http.ResponseWriter, r *http.Request, err err
 }
 
 func (a *API) respondTenantError(w http.ResponseWriter, r *http.Request, err error) {
+	httputil.SetCORS(w, a.origins, r)
 	code := http.StatusUnauthorized
 	if errors.Is(err, series.ErrInvalid) {
 		code = http.StatusBadRequest

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -13,8 +15,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	promlabels "github.com/prometheus/prometheus/model/labels"
 
+	"herringbone/storage/catalog"
 	"herringbone/storage/fsys"
 	"herringbone/storage/fsys/fsystest"
 	"herringbone/storage/series"
@@ -173,7 +177,8 @@ func TestFailedSyncEndsTheSegment(t *testing.T) {
 				mirror(t, fs, r.dir)
 				r.open()
 				defer r.close()
-				fs.SetHook(fsystest.FailNth(kind, n, syscall.EIO))
+				// The second fault meets the attempt to begin a new segment.
+				fs.SetHook(fsystest.Hooks(fsystest.FailNth(kind, n, syscall.EIO), fsystest.FailNth(kind, n+1, syscall.EIO)))
 				m := newModel()
 				failed := 0
 				for i := range 8 {
@@ -189,8 +194,8 @@ func TestFailedSyncEndsTheSegment(t *testing.T) {
 					}
 					m.acknowledged(b)
 				}
-				if failed == 0 || failed > 2 {
-					t.Errorf("%d of 8 appends failed, one fault was injected", failed)
+				if failed == 0 || failed > 3 {
+					t.Errorf("%d of 8 appends failed, two faults were injected", failed)
 				}
 				m.check(t, r.store, tenant, all())
 				// What the failed sync left behind is in doubt; a power loss now must not
@@ -204,5 +209,31 @@ func TestFailedSyncEndsTheSegment(t *testing.T) {
 				m.check(t, r.store, tenant, all())
 			})
 		}
+	}
+}
+
+// A catalog that is older than the WAL would hide files and let old segments
+// count as new: the store does not start on it.
+func TestForeignCatalogIsRefused(t *testing.T) {
+	r := newRig(t, nil)
+	r.append(floats("m", 1))
+	r.flush()
+	r.close()
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.Remove(filepath.Join(r.dir, "catalog.db") + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+	c, err := catalog.Open(context.Background(), filepath.Join(r.dir, "catalog.db"), catalog.DefaultOptions(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	s, err := Open(context.Background(), r.fs, r.bucket, c, r.opts, prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Replay(context.Background()); !errors.Is(err, series.ErrCorrupt) {
+		t.Errorf("replay on an empty catalog: %v", err)
 	}
 }

@@ -52,7 +52,7 @@ func (s *Store) flush(ctx context.Context, g *generation) error {
 	edit := catalog.Edit{
 		Token: fmt.Sprintf("flush/%s/%d", s.opts.Node, g.seq),
 		Add:   files,
-		WAL:   &catalog.WALPosition{Node: s.opts.Node, Segment: g.seq},
+		WAL:   &catalog.WALPosition{Node: s.opts.Node, Segment: s.segmentBefore(g)},
 	}
 	// If the outcome of the commit is unknown, the files stay: the next attempt
 	// writes others, and what no commit names is garbage for the collector.
@@ -61,6 +61,21 @@ func (s *Store) flush(ctx context.Context, g *generation) error {
 	}
 	s.metrics.flushed(files, time.Since(begin))
 	return s.forget(g)
+}
+
+// segmentBefore returns the last segment number before the generation that
+// follows g: with g committed, all up to there is in the catalog. It can be above
+// g's own where a segment could not be begun.
+func (s *Store) segmentBefore(g *generation) uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if i := slices.Index(s.frozen, g); i+1 < len(s.frozen) {
+		return s.frozen[i+1].seq - 1
+	}
+	if s.active == nil { // Replaying: replayInto knows what follows.
+		return max(g.seq, s.nextSeq-1)
+	}
+	return s.active.seq - 1
 }
 
 // forget lets go of a generation that the catalog holds.

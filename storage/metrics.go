@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"herringbone/storage/series"
+	"herringbone/storage/wal"
 )
 
 type metrics struct {
@@ -19,6 +20,7 @@ type metrics struct {
 	flushedSamples, flushedBy prometheus.Counter
 	flushSeconds              prometheus.Histogram
 
+	wal                             *wal.Metrics
 	walTorn, walDamaged, walOrphans prometheus.Counter
 }
 
@@ -35,7 +37,6 @@ func newMetrics(reg prometheus.Registerer, s *Store) *metrics {
 	}
 	gauge("memory_bytes", "Estimated memory of samples and series not yet forgotten after their flush.", func() float64 { return float64(s.memoryBytes()) })
 	gauge("memory_series", "Series in the active generation.", func() float64 { return float64(s.activeSeries()) })
-	gauge("files", "Live files in the catalog.", func() float64 { return float64(s.catalog.Snapshot().Len()) })
 	return &metrics{
 		samples:        counter("samples_appended_total", "Float samples made durable."),
 		histograms:     counter("histograms_appended_total", "Native-histogram samples made durable."),
@@ -48,6 +49,7 @@ func newMetrics(reg prometheus.Registerer, s *Store) *metrics {
 		flushedSamples: counter("flushed_samples_total", "Samples written to level-0 files."),
 		flushedBy:      counter("flushed_bytes_total", "Bytes of level-0 files written."),
 		flushSeconds:   seconds("flush_duration_seconds", "Time of a flush.", 0.01),
+		wal:            wal.NewMetrics(reg),
 		walTorn:        counter("wal_torn_total", "Torn ends cut off the newest segment at start."),
 		walDamaged:     counter("wal_damaged_records_total", "Damaged WAL records set aside at start."),
 		walOrphans:     counter("wal_orphan_samples_total", "Samples lost because the definition of their series was damaged."),

@@ -28,6 +28,10 @@ func (s *Store) Replay(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("replay: list segments: %w", err)
 	}
+	if len(segments) > 0 && segments[0] > done+1 {
+		return fmt.Errorf("replay: the catalog holds WAL segments to %d and the oldest one left is %d: what was between is missing, or this is not the catalog that belongs to the WAL: %w",
+			done, segments[0], series.ErrCorrupt)
+	}
 	s.measureReplay(segments)
 	next := done + 1
 	for i, seq := range segments {
@@ -95,6 +99,9 @@ func (s *Store) replayInto(ctx context.Context, seq uint64) (*generation, error)
 			last.seq, last.segments = seq, append(last.segments, seq)
 			return last, nil
 		}
+		s.mu.Lock()
+		s.nextSeq = seq // For segmentBefore.
+		s.mu.Unlock()
 		if err := s.flushFrozen(ctx); err != nil {
 			return nil, err
 		}

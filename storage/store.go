@@ -90,15 +90,17 @@ func (s *Store) poke() {
 // rotateLocked freezes the active generation, if there is anything in it, and
 // begins a new one. Store.mu is held.
 func (s *Store) rotateLocked() error {
-	seg, err := wal.Create(s.fs, s.walDir(), s.nextSeq)
+	seq := s.nextSeq
+	s.nextSeq++ // Also if it fails: the name may be taken then.
+	seg, err := wal.Create(s.fs, s.walDir(), seq)
 	if err != nil {
-		return fmt.Errorf("begin WAL segment %d: %w", s.nextSeq, err)
+		return fmt.Errorf("begin WAL segment %d: %w", seq, err)
 	}
+	seg.Measure(s.metrics.wal)
 	if s.active != nil {
 		s.frozen = append(s.frozen, s.active)
 	}
-	s.active = newGeneration(s.nextSeq, seg, s.opts.Limits, s.now())
-	s.nextSeq++
+	s.active = newGeneration(seq, seg, s.opts.Limits, s.now())
 	return nil
 }
 

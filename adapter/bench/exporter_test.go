@@ -7,7 +7,7 @@ import (
 )
 
 func testLoad() Load {
-	return Load{Series: 450, Start: time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC), Duration: 10 * time.Minute, Step: 15 * time.Second, Seed: 7}
+	return Load{Series: 230, Start: time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC), Duration: 5 * time.Minute, Step: 15 * time.Second, Seed: 7}
 }
 
 func TestExporterShape(t *testing.T) {
@@ -34,8 +34,8 @@ func TestExporterShape(t *testing.T) {
 		}
 		seen[string(m.key)] = true
 	}
-	if len(members) != 450 {
-		t.Errorf("%d members, want 450", len(members))
+	if len(members) != testLoad().Series {
+		t.Errorf("%d members, want %d", len(members), testLoad().Series)
 	}
 	if mean := bytes / len(members); mean < 130 || mean > 170 {
 		t.Errorf("labels have %d bytes on average, want about 150", mean)

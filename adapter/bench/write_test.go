@@ -109,7 +109,7 @@ func TestWriteDeliversEverySampleInOrder(t *testing.T) {
 func TestWriteReport(t *testing.T) {
 	rc, url := serve(t, Protocol1)
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "file"), make([]byte, 36_000), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "file"), make([]byte, 2*testLoad().Samples()), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	o := testWrite(Protocol1, url)
