@@ -12,6 +12,8 @@ import (
 
 	"github.com/golang/snappy"
 	writev2 "github.com/prometheus/prometheus/prompb/io/prometheus/write/v2"
+
+	"herringbone/storage/series"
 )
 
 // claim is a snappy block of size bytes that says it decodes to n.
@@ -111,5 +113,20 @@ func TestProtobufBombs(t *testing.T) {
 				t.Errorf("%d bytes allocate %d (%s), error %v", len(tt.body), n, fmt.Sprintf("%.1f each", float64(n)/float64(len(tt.body))), err)
 			}
 		})
+	}
+}
+
+// However much of a series is bad, one example of each reason is kept.
+func TestBadThingsAreCountedNotKept(t *testing.T) {
+	const n = 1000
+	bad := append(bytesField(3, bytesField(1, nil)), bytesField(4, varintField(4, 200))...)
+	body := bytesField(1, bytes.Repeat(bad, n))
+	d := newDecoder(1 << 20)
+	if err := d.decodeOne(body); err != nil {
+		t.Fatal(err)
+	}
+	got := decodedContent(d).Rejected
+	if got[series.ReasonExemplar] != n || got[series.ReasonHistogram] != n || cap(d.problems) > 4 {
+		t.Errorf("set aside %v, kept %d problems", got, cap(d.problems))
 	}
 }

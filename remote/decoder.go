@@ -56,10 +56,11 @@ type current struct {
 	described bool // The metadata is in the batch.
 }
 
-// problem is one thing of the open series that is set aside.
+// problem is what is set aside of the open series for one reason.
 type problem struct {
 	reason series.Reason
-	err    error
+	n      int
+	first  error
 }
 
 // reset prepares for a body of size bytes. now is the clock's milliseconds.
@@ -89,6 +90,7 @@ func (d *decoder) open() bool {
 		histograms: len(d.batch.Histograms),
 		exemplars:  len(d.batch.Exemplars),
 	}
+	clear(d.problems)
 	d.problems = d.problems[:0]
 	return take(&d.seriesRoom)
 }
@@ -106,17 +108,28 @@ func tooMany() error {
 // sample adds one decoded sample to the open series.
 func (d *decoder) sample(s series.Sample) {
 	if s.T > d.maxTime {
-		d.ahead1(s.T)
+		d.early(s.T)
 		return
 	}
 	d.batch.Samples = append(d.batch.Samples, s)
 }
 
-// ahead1 sets one sample or histogram at t aside.
-func (d *decoder) ahead1(t int64) {
+// early sets one sample or histogram aside for its time t.
+func (d *decoder) early(t int64) {
 	if d.current.future++; d.current.future == 1 {
 		d.current.futureTime = t
 	}
+}
+
+// spoil sets one thing of the open series aside because of err.
+func (d *decoder) spoil(r series.Reason, what string, err error) {
+	for i := range d.problems {
+		if d.problems[i].reason == r {
+			d.problems[i].n++
+			return
+		}
+	}
+	d.problems = append(d.problems, problem{r, 1, fmt.Errorf("%s: %w", what, err)})
 }
 
 // close ends the open series, whose key is a slice that stays as it is until the
@@ -144,7 +157,13 @@ func (d *decoder) close(key []byte) {
 }
 
 // spoiled is the number of things of the open series that were set aside.
-func (d *decoder) spoiled() int { return d.current.future + len(d.problems) }
+func (d *decoder) spoiled() int {
+	n := d.current.future
+	for _, p := range d.problems {
+		n += p.n
+	}
+	return n
+}
 
 // report moves what was set aside in the open series to the request's account.
 func (d *decoder) report(key []byte) {
@@ -153,7 +172,7 @@ func (d *decoder) report(key []byte) {
 		d.setAside.Reject(series.ReasonFuture, c.future, func() string { return d.describeFuture(key, c.futureTime) })
 	}
 	for _, p := range d.problems {
-		d.setAside.Reject(p.reason, 1, func() string { return describe(key) + ": " + p.err.Error() })
+		d.setAside.Reject(p.reason, p.n, func() string { return describe(key) + ": " + p.first.Error() })
 	}
 }
 

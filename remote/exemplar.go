@@ -39,7 +39,7 @@ func (d *decoder) exemplarTwo(field []byte) error {
 	}
 	size, err := d.exemplarRefs(m.LabelsRefs)
 	if err != nil {
-		d.problems = append(d.problems, problem{series.ReasonLabels, fmt.Errorf("exemplar: %w", err)})
+		d.spoil(series.ReasonLabels, "exemplar", err)
 		return nil
 	}
 	d.builder.Reset()
@@ -77,7 +77,7 @@ func (d *decoder) exemplar(t int64, v float64, size int) {
 		err = fmt.Errorf("time %d is more than %v ahead: %w", t, d.ahead, series.ErrInvalid)
 	}
 	if err != nil {
-		d.problems = append(d.problems, problem{series.ReasonExemplar, fmt.Errorf("exemplar: %w", err)})
+		d.spoil(series.ReasonExemplar, "exemplar", err)
 		return
 	}
 	d.batch.Exemplars = append(d.batch.Exemplars, e)

@@ -327,6 +327,9 @@ func TestRejectionsOfTheSink(t *testing.T) {
 		if w.Code != tt.status || writtenHeaders(w.Header()) != "5/0/0" {
 			t.Errorf("%v: status %d, want %d; written %s", tt.reasons, w.Code, tt.status, writtenHeaders(w.Header()))
 		}
+		if n := strings.Count(w.Body.String(), "\n"); tt.status != 204 && n != 1 {
+			t.Errorf("%v: answer has %d lines: %q", tt.reasons, n, w.Body)
+		}
 	}
 }
 

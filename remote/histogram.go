@@ -66,12 +66,12 @@ func (d *decoder) takeHistogram(field []byte) error {
 // it to the open series.
 func (d *decoder) histogram(h series.Histogram) {
 	if h.T > d.maxTime {
-		d.ahead1(h.T)
+		d.early(h.T)
 		return
 	}
 	err := checkHistogram(h)
 	if err != nil {
-		d.problems = append(d.problems, problem{series.ReasonHistogram, fmt.Errorf("histogram at %d: %w", h.T, err)})
+		d.spoil(series.ReasonHistogram, "histogram", err)
 		return
 	}
 	d.batch.Histograms = append(d.batch.Histograms, h)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -133,6 +134,8 @@ type appender struct {
 	oldest  int64
 	written series.Written
 
+	minT, maxT int64 // Of what is kept.
+
 	scratch    promlabels.ScratchBuilder
 	records    *recordWriter
 	definition *recordWriter
@@ -160,6 +163,7 @@ func newAppenderPool() *sync.Pool {
 func (w *appender) reset(g *generation, t series.Tenant, oldest int64) {
 	w.gen, w.tenant, w.oldest, w.memory = g, t, oldest, g.ensureMemory(t)
 	w.written = series.Written{}
+	w.minT, w.maxT = math.MaxInt64, math.MinInt64
 	clear(w.refs)
 	clear(w.hists)
 	clear(w.intHists)
@@ -211,6 +215,7 @@ func (w *appender) keep(ms *memSeries, samples []series.Sample, histograms []ser
 			w.tooOld(ms, s.T)
 			continue
 		}
+		w.minT, w.maxT = min(w.minT, s.T), max(w.maxT, s.T)
 		w.kept = append(w.kept, s)
 		w.floats = append(w.floats, record.RefSample{Ref: ref, T: s.T, ST: s.Start, V: s.V})
 		w.withStarts = w.withStarts || s.Start != 0
@@ -220,6 +225,7 @@ func (w *appender) keep(ms *memSeries, samples []series.Sample, histograms []ser
 			w.tooOld(ms, h.T)
 			continue
 		}
+		w.minT, w.maxT = min(w.minT, h.T), max(w.maxT, h.T)
 		w.hists = append(w.hists, h)
 		if h.H != nil {
 			w.intHists = append(w.intHists, record.RefHistogramSample{Ref: ref, T: h.T, ST: h.Start, H: h.H})
@@ -266,6 +272,7 @@ func (w *appender) log() error {
 // float histograms, which is the order of the log. It decides which of two
 // samples at one time was written later.
 func (w *appender) remember() {
+	w.memory.times.include(w.minT, w.maxT)
 	grown := w.rememberFloats()
 	if len(w.hists) > 0 {
 		grown += w.rememberHistograms(func(h series.Histogram) bool { return h.H != nil })

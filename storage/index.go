@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -32,6 +33,7 @@ type memory struct {
 	arena  *arena
 	bytes  *atomic.Int64 // Of the whole generation.
 
+	times  timeRange
 	shards [64]shard
 
 	mu       sync.RWMutex // Guards series and byLabels.
@@ -63,6 +65,7 @@ type alias struct {
 
 func newMemory(t series.Tenant, lim series.Limits, a *arena, bytes *atomic.Int64) *memory {
 	m := &memory{tenant: t, limits: lim, arena: a, bytes: bytes, byLabels: map[uint64]*memSeries{}, postings: index.NewMemPostings()}
+	m.times.reset()
 	for i := range m.shards {
 		m.shards[i].byKey = map[uint64]*alias{}
 	}
@@ -165,8 +168,18 @@ func posting(ref int) promstorage.SeriesRef { return promstorage.SeriesRef(ref +
 
 // sel returns the matching series with samples in the range, in label order.
 func (m *memory) sel(ctx context.Context, q series.Query) ([]*memSeries, error) {
+	out, err := m.match(ctx, q)
+	slices.SortFunc(out, func(a, b *memSeries) int { return promlabels.Compare(a.labels, b.labels) })
+	return out, err
+}
+
+// match is sel without the order.
+func (m *memory) match(ctx context.Context, q series.Query) ([]*memSeries, error) {
+	if !m.times.meets(q.MinT, q.MaxT) {
+		return nil, nil
+	}
 	known := m.index()
-	p, err := tsdb.PostingsForMatchers(ctx, postingsReader{postings: m.postings}, q.Matchers...)
+	p, err := m.postingsFor(ctx, q.Matchers)
 	if err != nil {
 		return nil, fmt.Errorf("match series in memory: %w", err)
 	}
@@ -183,8 +196,34 @@ func (m *memory) sel(ctx context.Context, q series.Query) ([]*memSeries, error) 
 	if err := p.Err(); err != nil {
 		return nil, fmt.Errorf("match series in memory: %w", err)
 	}
-	slices.SortFunc(out, func(a, b *memSeries) int { return promlabels.Compare(a.labels, b.labels) })
 	return out, nil
+}
+
+func (m *memory) postingsFor(ctx context.Context, matchers []*promlabels.Matcher) (index.Postings, error) {
+	if len(matchers) == 0 {
+		return m.postings.All(), nil // To PostingsForMatchers, no matcher is no series.
+	}
+	return tsdb.PostingsForMatchers(ctx, postingsReader{postings: m.postings}, matchers...)
+}
+
+// timeRange is the range of all samples that a memory was given. It only grows.
+type timeRange struct{ minT, maxT atomic.Int64 }
+
+func (r *timeRange) reset() {
+	r.minT.Store(math.MaxInt64)
+	r.maxT.Store(math.MinInt64)
+}
+
+// include must come before the samples can be seen.
+func (r *timeRange) include(minT, maxT int64) {
+	for old := r.minT.Load(); minT < old && !r.minT.CompareAndSwap(old, minT); old = r.minT.Load() {
+	}
+	for old := r.maxT.Load(); maxT > old && !r.maxT.CompareAndSwap(old, maxT); old = r.maxT.Load() {
+	}
+}
+
+func (r *timeRange) meets(minT, maxT int64) bool {
+	return r.minT.Load() <= maxT && r.maxT.Load() >= minT
 }
 
 // postingsReader is as much of an IndexReader as PostingsForMatchers uses.

@@ -16,6 +16,7 @@ import (
 func (s *Store) LabelNames(ctx context.Context, t series.Tenant, q series.Query) ([]string, error) {
 	names := map[string]struct{}{}
 	err := s.eachIndex(ctx, t, q,
+		func(m *memory) { addAll(names, m.labelNames()) },
 		func(list []*memSeries) {
 			for _, ms := range list {
 				ms.labels.Range(func(l promlabels.Label) { names[l.Name] = struct{}{} })
@@ -32,6 +33,7 @@ func (s *Store) LabelNames(ctx context.Context, t series.Tenant, q series.Query)
 func (s *Store) LabelValues(ctx context.Context, t series.Tenant, name string, q series.Query) ([]string, error) {
 	values := map[string]struct{}{}
 	err := s.eachIndex(ctx, t, q,
+		func(m *memory) { addAll(values, m.labelValues(ctx, name)) },
 		func(list []*memSeries) {
 			for _, ms := range list {
 				if v := ms.labels.Get(name); v != "" {
@@ -46,23 +48,27 @@ func (s *Store) LabelValues(ctx context.Context, t series.Tenant, name string, q
 	return sortedUpTo(values, q.Limit), nil
 }
 
-// eachIndex visits the matching series of every generation, then every file that
-// may have any.
-func (s *Store) eachIndex(ctx context.Context, t series.Tenant, q series.Query, memory func([]*memSeries), file func(*openFile)) error {
+// eachIndex visits every generation that has samples in the range, then every
+// file that may have matching series. Without matchers it gives whole memories:
+// their label index answers at once, if only for the whole of their time.
+func (s *Store) eachIndex(ctx context.Context, t series.Tenant, q series.Query, whole func(*memory), matching func([]*memSeries), file func(*openFile)) error {
 	generations, err := s.generations()
 	if err != nil {
 		return err
 	}
 	for _, g := range generations {
 		m := g.memory(t)
-		if m == nil {
-			continue
+		switch {
+		case m == nil || !m.times.meets(q.MinT, q.MaxT):
+		case len(q.Matchers) == 0:
+			whole(m)
+		default:
+			list, err := m.match(ctx, q)
+			if err != nil {
+				return err
+			}
+			matching(list)
 		}
-		list, err := m.sel(ctx, q)
-		if err != nil {
-			return err
-		}
-		memory(list)
 	}
 	for _, f := range s.catalog.Snapshot().Files(t, catalog.Samples, q.MinT, q.MaxT, q.Matchers...) {
 		o, err := s.files.acquire(ctx, f)
@@ -73,6 +79,16 @@ func (s *Store) eachIndex(ctx context.Context, t series.Tenant, q series.Query, 
 		s.files.release(o)
 	}
 	return nil
+}
+
+func (m *memory) labelNames() []string {
+	m.index()
+	return m.postings.LabelNames()
+}
+
+func (m *memory) labelValues(ctx context.Context, name string) []string {
+	m.index()
+	return m.postings.LabelValues(ctx, name, nil)
 }
 
 func addAll(set map[string]struct{}, list []string) {

@@ -168,9 +168,9 @@ func (r *replayer) record(t series.Tenant, rec []byte) error {
 	case record.Samples, record.SamplesV2:
 		return r.appendFloats(m, refs, rec)
 	case record.HistogramSamples, record.CustomBucketsHistogramSamples, record.HistogramSamplesV2:
-		return r.appendHistograms(refs, rec)
+		return r.appendHistograms(m, refs, rec)
 	case record.FloatHistogramSamples, record.CustomBucketsFloatHistogramSamples, record.FloatHistogramSamplesV2:
-		return r.appendFloatHistograms(refs, rec)
+		return r.appendFloatHistograms(m, refs, rec)
 	case record.Exemplars:
 		return r.appendExemplars(refs, rec)
 	default:
@@ -200,6 +200,7 @@ func (r *replayer) appendFloats(m *memory, refs map[chunks.HeadSeriesRef]*memSer
 	}
 	for _, f := range r.floats {
 		if ms := r.known(refs, f.Ref); ms != nil {
+			m.times.include(f.T, f.T)
 			r.grew(ms.appendFloats(m.arena, []series.Sample{{T: f.T, V: f.V, Start: f.ST}}))
 		}
 	}
@@ -220,26 +221,28 @@ func (r *replayer) grew(n int64) {
 	r.gen.samples.Add(1)
 }
 
-func (r *replayer) appendHistograms(refs map[chunks.HeadSeriesRef]*memSeries, rec []byte) error {
+func (r *replayer) appendHistograms(m *memory, refs map[chunks.HeadSeriesRef]*memSeries, rec []byte) error {
 	hs, err := r.dec.HistogramSamples(rec, nil)
 	if err != nil {
 		return fmt.Errorf("decode histograms: %w", err)
 	}
 	for _, h := range hs {
 		if ms := r.known(refs, h.Ref); ms != nil {
+			m.times.include(h.T, h.T)
 			r.grew(ms.appendHistograms([]series.Histogram{{T: h.T, Start: h.ST, H: h.H}}))
 		}
 	}
 	return nil
 }
 
-func (r *replayer) appendFloatHistograms(refs map[chunks.HeadSeriesRef]*memSeries, rec []byte) error {
+func (r *replayer) appendFloatHistograms(m *memory, refs map[chunks.HeadSeriesRef]*memSeries, rec []byte) error {
 	hs, err := r.dec.FloatHistogramSamples(rec, nil)
 	if err != nil {
 		return fmt.Errorf("decode float histograms: %w", err)
 	}
 	for _, h := range hs {
 		if ms := r.known(refs, h.Ref); ms != nil {
+			m.times.include(h.T, h.T)
 			r.grew(ms.appendHistograms([]series.Histogram{{T: h.T, Start: h.ST, FH: h.FH}}))
 		}
 	}

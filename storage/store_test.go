@@ -157,6 +157,7 @@ func TestAnswersEqualModelInEveryLayout(t *testing.T) {
 			}
 		}
 		m.check(t, r.store, tenant, all())
+		m.checkLabels(t, r.store)
 		r.flush()
 		m.check(t, r.store, tenant, all())
 		m.checkLabels(t, r.store)
@@ -194,7 +195,15 @@ func (m *model) checkLabels(t *testing.T, s *Store) {
 			values[l.Name][l.Value] = struct{}{}
 		})
 	}
-	names, err := s.LabelNames(context.Background(), tenant, all())
+	bare := all()
+	bare.Matchers = nil
+	m.checkLabelsOf(t, s, values, all())
+	m.checkLabelsOf(t, s, values, bare)
+}
+
+func (m *model) checkLabelsOf(t *testing.T, s *Store, values map[string]map[string]struct{}, q series.Query) {
+	t.Helper()
+	names, err := s.LabelNames(context.Background(), tenant, q)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +215,7 @@ func (m *model) checkLabels(t *testing.T, s *Store) {
 		t.Fatal(diff)
 	}
 	for n := range values {
-		got, err := s.LabelValues(context.Background(), tenant, n, all())
+		got, err := s.LabelValues(context.Background(), tenant, n, q)
 		if err != nil {
 			t.Fatal(err)
 		}
