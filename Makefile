@@ -13,6 +13,9 @@ CACHE              ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/herringbone
 PROMETHEUS_VERSION := $(shell $(GO) list -m -f '{{.Version}}' github.com/prometheus/prometheus)
 PROMETHEUS         := $(CACHE)/prometheus-$(PROMETHEUS_VERSION)
 
+# What adapter/e2e reads.
+TESTENV := HERRINGBONE_TAGS='$(TAGS)' HERRINGBONE_PROMETHEUS=$(PROMETHEUS)
+
 FUZZTIME    ?= 20s
 CYCLES      ?= 30
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -33,10 +36,10 @@ check:
 	$(GO) vet -tags '$(TAGS)' ./...
 
 unit: prometheus
-	HERRINGBONE_PROMETHEUS=$(PROMETHEUS) $(GO) test -tags '$(TAGS)' -timeout 10m ./...
+	$(TESTENV) $(GO) test -tags '$(TAGS)' -timeout 15m ./...
 
 race: prometheus
-	HERRINGBONE_PROMETHEUS=$(PROMETHEUS) $(GO) test -race -tags '$(TAGS)' -timeout 30m ./...
+	$(TESTENV) $(GO) test -race -tags '$(TAGS)' -timeout 30m ./...
 
 # Every fuzz target there is, one after the other.
 fuzz:
@@ -47,8 +50,8 @@ fuzz:
 	done
 
 # kill -9 at random moments, CYCLES times; every acknowledged sample must be there.
-crash:
-	CYCLES=$(CYCLES) $(GO) test -tags '$(TAGS)' -count=1 -timeout 60m -run '^TestCrash' ./adapter
+crash: prometheus
+	CYCLES=$(CYCLES) $(TESTENV) $(GO) test -tags '$(TAGS)' -count=1 -v -timeout 120m -run '^TestCrash$$' ./adapter/e2e
 
 # Side by side with the Prometheus and VictoriaMetrics found on PATH.
 bench: build
@@ -59,7 +62,7 @@ lint:
 		golangci-lint run ./...; \
 	else \
 		echo "golangci-lint is not installed: go vet and staticcheck instead"; \
-		$(GO) vet -tags '$(TAGS)' ./... && $(GO) run $(STATICCHECK) -tags '$(TAGS)' ./...; \
+		$(GO) vet -tags '$(TAGS)' ./... && $(GO) run $(STATICCHECK) -checks 'inherit,-SA1019' -tags '$(TAGS)' ./...; \
 	fi
 
 prometheus: $(PROMETHEUS)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
 
@@ -103,7 +104,7 @@ func (s *scrape) addHistogram(name string, m *dto.Metric) {
 // add appends one sample of the series that m's labels, the target's labels and
 // extra name.
 func (s *scrape) add(name string, m *dto.Metric, v float64, start int64, extra ...dtoLabel) {
-	key := series.AppendKeyLabel(nil, labels.MetricName, name)
+	key := series.AppendKeyLabel(nil, model.MetricNameLabel, name)
 	for _, l := range s.target {
 		key = series.AppendKeyLabel(key, l.name, l.value)
 	}

@@ -153,7 +153,7 @@ func (a *API) routes() http.Handler {
 	mux.Handle("GET /federate", a.readyFunc(a.serveFederation))
 	mux.Handle("POST "+prefix+"/read", abortBroken(http.StripPrefix(prefix, router)))
 	mux.Handle(prefix+"/", http.StripPrefix(prefix, router))
-	return a.withTenant(mux)
+	return a.withTenant(a.boundBody(mux))
 }
 
 // withTenant puts the request's tenant into its context. A browser's preflight

@@ -218,6 +218,16 @@ func TestErrorClasses(t *testing.T) {
 	}
 }
 
+func TestPartsShareTheLimit(t *testing.T) {
+	whole := NewQueryable(newWitness(t), "default", 100)
+	if part := whole.share(4); part.limit != 25 || whole.limit != 100 {
+		t.Errorf("a fourth of %d is %d", whole.limit, part.limit)
+	}
+	if part := NewQueryable(newWitness(t), "default", 0).share(4); part.limit != 0 {
+		t.Errorf("a fourth of no limit is %d", part.limit)
+	}
+}
+
 func TestLabelLimits(t *testing.T) {
 	w := newWitness(t, "a", "b", "c")
 	q := NewQueryable(w, "default", 0).querier(0, 1e9)

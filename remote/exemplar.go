@@ -93,13 +93,17 @@ func (d *decoder) exemplarLabels(e *series.Exemplar, size int) error {
 }
 
 func checkExemplarLabels(e series.Exemplar) error {
-	if name, dup := e.Labels.HasDuplicateLabelNames(); dup {
-		return fmt.Errorf("label name %q occurs twice: %w", name, series.ErrInvalid)
-	}
-	return e.Labels.Validate(func(l labels.Label) error {
+	err := e.Labels.Validate(func(l labels.Label) error {
 		if l.Name == "" || !utf8.ValidString(l.Name) || !utf8.ValidString(l.Value) {
-			return fmt.Errorf("label %q=%q: %w", l.Name, l.Value, series.ErrInvalid)
+			return fmt.Errorf("label %q=%.100q: %w", l.Name, l.Value, series.ErrInvalid)
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	if name, dup := e.Labels.HasDuplicateLabelNames(); dup {
+		return fmt.Errorf("label name %q occurs twice: %w", name, series.ErrInvalid)
+	}
+	return nil
 }

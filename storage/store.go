@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -173,13 +174,28 @@ func (s *Store) announceLocked() {
 // Flush writes everything that is in memory when it is called to Parquet and
 // commits it.
 func (s *Store) Flush(ctx context.Context) error {
-	if err := s.flushFrozen(ctx); err != nil { // Makes room for the active one.
-		return err
+	s.mu.RLock()
+	g := s.active
+	s.mu.RUnlock()
+	for g != nil {
+		if err := s.flushFrozen(ctx); err != nil { // Makes room for g.
+			return err
+		}
+		if s.left(g) {
+			return nil
+		}
+		if err := s.freeze(func(active *generation) bool { return active == g }); err != nil {
+			return err
+		}
 	}
-	if err := s.freeze(func(g *generation) bool { return !g.empty() }); err != nil {
-		return err
-	}
-	return s.flushFrozen(ctx)
+	return nil
+}
+
+// left reports whether there is nothing of g in memory, or nothing in g.
+func (s *Store) left(g *generation) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return g.empty() || s.active != g && !slices.Contains(s.frozen, g)
 }
 
 // Close ends writing and lets go of everything. What is in memory only stays in
