@@ -27,8 +27,9 @@ type engine struct {
 	metrics *metrics
 
 	lookbackDelta time.Duration
-	lateNames     bool // Metric names are dropped at the end.
-	forceParts    bool // Split however few cores are idle; for tests.
+	subqueryStep  time.Duration // Of subqueries that name none.
+	lateNames     bool          // Metric names are dropped at the end.
+	forceParts    bool          // Split however few cores are idle; for tests.
 }
 
 var _ prom.QueryEngine = (*engine)(nil)
@@ -53,6 +54,7 @@ func newEngine(opts prom.EngineOpts, parts, concurrency int, m *metrics) *engine
 		metrics: m,
 
 		lookbackDelta: opts.LookbackDelta,
+		subqueryStep:  time.Duration(opts.NoStepSubqueryIntervalFn(0)) * time.Millisecond,
 		lateNames:     opts.EnableDelayedNameRemoval,
 	}
 }
@@ -82,10 +84,11 @@ func (e *engine) NewInstantQuery(ctx context.Context, q storage.Queryable, opts 
 	if err != nil {
 		return nil, err
 	}
+	if err := checkSubqueries(whole.Statement(), e.subqueryStep); err != nil {
+		return nil, err
+	}
 	return &query{Query: whole, engine: e}, nil
 }
-
-var errTinyStep = errors.New("step is less than a millisecond")
 
 func (e *engine) NewRangeQuery(ctx context.Context, q storage.Queryable, opts prom.QueryOpts, qs string, start, end time.Time, step time.Duration) (prom.Query, error) {
 	if step < time.Millisecond {
@@ -93,6 +96,9 @@ func (e *engine) NewRangeQuery(ctx context.Context, q storage.Queryable, opts pr
 	}
 	whole, err := e.whole.NewRangeQuery(ctx, q, opts, qs, start, end, step)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkSubqueries(whole.Statement(), e.subqueryStep); err != nil {
 		return nil, err
 	}
 	query := &query{Query: whole, engine: e}

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -135,11 +136,12 @@ func (o *oracle) two(req *writev2.Request) content {
 }
 
 func (o *oracle) values(ts writev2.TimeSeries, table []string) {
+	start := oldStart(ts.XXX_unrecognized)
 	for _, s := range ts.Samples {
-		o.sample(series.Sample{T: s.Timestamp, V: s.Value, Start: s.StartTimestamp})
+		o.sample(series.Sample{T: s.Timestamp, V: s.Value, Start: cmp.Or(s.StartTimestamp, start)})
 	}
 	for _, h := range ts.Histograms {
-		o.histogram(series.Histogram{T: h.Timestamp, Start: h.StartTimestamp, H: h.ToIntHistogram(), FH: floatOnly(h.IsFloatHistogram(), h.ToFloatHistogram)})
+		o.histogram(series.Histogram{T: h.Timestamp, Start: cmp.Or(h.StartTimestamp, start), H: h.ToIntHistogram(), FH: floatOnly(h.IsFloatHistogram(), h.ToFloatHistogram)})
 	}
 	for _, x := range ts.Exemplars {
 		e, err := x.ToExemplar(new(labels.ScratchBuilder), table)
@@ -149,6 +151,18 @@ func (o *oracle) values(ts writev2.TimeSeries, table []string) {
 		}
 		o.exemplar(e.Ts, e.Value, e.Labels)
 	}
+}
+
+// oldStart is field 6 of a TimeSeries, which the generated code does not know.
+func oldStart(unknown []byte) (start int64) {
+	for i := 0; i < len(unknown); {
+		if unknown[i] == tagTwoStart {
+			v, _ := uvarint(unknown, i+1)
+			start = int64(v)
+		}
+		i = skipField(unknown, i, 0)
+	}
+	return start
 }
 
 type desymbolized struct {

@@ -127,7 +127,11 @@ func wovenTwo(t testing.TB, rng *rand.Rand, req *writev2.Request) []byte {
 		}
 		m := ts.Metadata
 		metadata := [][]byte{bytesField(5, varintField(3, uint64(m.HelpRef))), bytesField(5, append(varintField(4, uint64(m.UnitRef)), varintField(1, uint64(m.Type))...))}
-		all = append(all, bytesField(5, weave(rng, wovenRefs(rng, ts.LabelsRefs), ss, hs, xs, metadata)))
+		var start [][]byte
+		if rng.IntN(4) == 0 {
+			start = [][]byte{varintField(6, 1000+rng.Uint64N(1000))}
+		}
+		all = append(all, bytesField(5, weave(rng, wovenRefs(rng, ts.LabelsRefs), ss, hs, xs, metadata, start)))
 	}
 	return weave(rng, table, all)
 }

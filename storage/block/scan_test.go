@@ -87,6 +87,16 @@ func TestPrefetchStopsWithItsScan(t *testing.T) {
 	}
 }
 
+func TestCloseEndsPrefetchEarly(t *testing.T) {
+	r, c := openCounting(t, write(t, Options{PageRows: 100}, nodeSeries(200, 100, 1)))
+	s := r.Scan(minTime, maxTime)
+	s.Prefetch(r.Select(nil, minTime, maxTime, 0))
+	s.Close()
+	if got := c.reads.Load(); got > 2*(aheadPages+2) {
+		t.Errorf("%d reads of two columns although nothing was asked for", got)
+	}
+}
+
 func TestPrefetchHandsOnTheError(t *testing.T) {
 	f := write(t, Options{PageRows: 100}, nodeSeries(50, 100, 1))
 	r := f.open(t)
