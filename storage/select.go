@@ -125,9 +125,14 @@ type seriesSet struct {
 // fileScan reads one file for one query.
 type fileScan struct {
 	open *openFile
-	mu   sync.Mutex // Guards scan.
+	refs []block.Ref // What the query found, in the file's order.
+	mu   sync.Mutex  // Guards scan.
 	scan *block.Scan
 }
+
+// prefetchFrom is the number of series from which pages are decoded ahead: fewer
+// are mostly in a page or two.
+const prefetchFrom = 64
 
 // openFile opens a file for the set and returns its matching series.
 func (s *seriesSet) openFile(ctx context.Context, f *catalog.File) ([]hit, error) {
@@ -136,8 +141,8 @@ func (s *seriesSet) openFile(ctx context.Context, f *catalog.File) ([]hit, error
 		return nil, err
 	}
 	order := int32(len(s.scans))
-	s.scans = append(s.scans, &fileScan{open: o})
 	refs := o.reader.Select(s.query.Matchers, s.query.MinT, s.query.MaxT, 0)
+	s.scans = append(s.scans, &fileScan{open: o, refs: refs})
 	hits := make([]hit, len(refs))
 	for i, r := range refs {
 		hits[i] = hit{labels: r.Labels, order: order, ref: r}
@@ -218,6 +223,9 @@ func (s *seriesSet) read(h hit, dst *series.Samples) error {
 	defer f.mu.Unlock()
 	if f.scan == nil {
 		f.scan = f.open.reader.Scan(s.query.MinT, s.query.MaxT)
+		if len(f.refs) >= prefetchFrom {
+			f.scan.Prefetch(f.refs)
+		}
 	}
 	dst.Reset()
 	return f.scan.Read(h.ref, dst)

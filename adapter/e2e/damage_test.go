@@ -75,7 +75,7 @@ func flip(t *testing.T, name string, offset int64, mask byte) (undo func()) {
 func TestFlippedParquet(t *testing.T) {
 	rng := newRand(t)
 	c, files := newFlushed(t, rng)
-	whole, err := c.readAll()
+	before, err := c.readAll()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestFlippedParquet(t *testing.T) {
 		offset := rng.Int64N(size)
 		mask := byte(1 + rng.IntN(255))
 		undo := flip(t, name, offset, mask)
-		err := c.checkDamaged(whole)
+		err := c.checkDamaged(before)
 		if n%25 == 0 {
 			err = errors.Join(err, c.mustFind(name))
 		}
@@ -99,7 +99,7 @@ func TestFlippedParquet(t *testing.T) {
 			detected++
 		}
 	}
-	if err := c.checkDamaged(whole); err != nil {
+	if err := c.checkDamaged(before); err != nil {
 		t.Fatalf("after all flips were undone: %v", err)
 	}
 	t.Logf("%d of %d flips in %d files made an error, the others changed nothing that was read", detected, flips, len(files))
@@ -122,16 +122,16 @@ var errWrong = errors.New("wrong answer")
 // checkDamaged reads everything. It returns nil if all is as it was, an error
 // wrapping ErrCorrupt if damage was noticed and no answer was wrong, and else one
 // wrapping errWrong.
-func (c *cellar) checkDamaged(whole map[string]string) error {
+func (c *cellar) checkDamaged(before map[string]string) error {
 	got, err := c.readAll()
 	for key, answer := range got {
-		if want, ok := whole[key]; !ok || want != answer {
+		if want, ok := before[key]; !ok || want != answer {
 			return fmt.Errorf("%w: %s is %.200s, was %.200s", errWrong, key, answer, want)
 		}
 	}
 	switch {
-	case err == nil && !maps.Equal(got, whole):
-		return fmt.Errorf("%w: %d answers of %d and no error", errWrong, len(got), len(whole))
+	case err == nil && !maps.Equal(got, before):
+		return fmt.Errorf("%w: %d answers of %d and no error", errWrong, len(got), len(before))
 	case err != nil && !errors.Is(err, series.ErrCorrupt):
 		return fmt.Errorf("%w: an error of another class: %w", errWrong, err)
 	}
@@ -158,7 +158,7 @@ func (c *cellar) mustFind(name string) error {
 // error that names it, and a finding of fsck.
 func TestMissingParquet(t *testing.T) {
 	c, files := newFlushed(t, newRand(t))
-	whole, err := c.readAll()
+	before, err := c.readAll()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestMissingParquet(t *testing.T) {
 		if err := os.Rename(name, name+".away"); err != nil {
 			t.Fatal(err)
 		}
-		err := c.checkDamaged(whole)
+		err := c.checkDamaged(before)
 		if !errors.Is(err, series.ErrCorrupt) || errors.Is(err, errWrong) || !strings.Contains(err.Error(), filepath.Base(name)) {
 			t.Errorf("without %s: %v", name, err)
 		}
@@ -183,7 +183,7 @@ func TestMissingParquet(t *testing.T) {
 func TestTruncatedParquet(t *testing.T) {
 	rng := newRand(t)
 	c, files := newFlushed(t, rng)
-	whole, err := c.readAll()
+	before, err := c.readAll()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +196,7 @@ func TestTruncatedParquet(t *testing.T) {
 			if err := os.Truncate(name, int64(n)); err != nil {
 				t.Fatal(err)
 			}
-			err := c.checkDamaged(whole)
+			err := c.checkDamaged(before)
 			if !errors.Is(err, series.ErrCorrupt) || errors.Is(err, errWrong) || !strings.Contains(err.Error(), filepath.Base(name)) {
 				t.Errorf("%s cut to %d of %d bytes: %v", name, n, len(text), err)
 			}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +20,7 @@ type account struct {
 	labels labels.Labels
 	key    string // The labels as text.
 	cohort string
+	k      int
 	kind   kind
 	id     uint64
 	base   int64 // Samples in order follow it, backfill precedes it.
@@ -33,7 +35,7 @@ func newAccount(writer int, cohort string, k int, base int64) *account {
 		"cohort", cohort, "writer", strconv.Itoa(writer), "k", strconv.Itoa(k))
 	key := ls.String()
 	return &account{
-		labels: ls, key: key, cohort: cohort, kind: kinds[k%10],
+		labels: ls, key: key, cohort: cohort, k: k, kind: kinds[k%10],
 		id: xxhash.Sum64String(key), base: base, sent: map[int64]bool{},
 	}
 }
@@ -204,12 +206,26 @@ type verdict struct {
 	lost    int
 }
 
-// judge compares what was read of one cohort with the ledger.
-func judge(v *verdict, writers []*writer, cohort string, got answer) {
+// portion is a part of a cohort: the series with k % of == nth.
+type portion struct{ nth, of int }
+
+var whole = portion{0, 1}
+
+// regexp matches the label k of the portion.
+func (p portion) regexp() string {
+	var ks []string
+	for k := p.nth; k < max(foreverSeries, youngSeries); k += p.of {
+		ks = append(ks, strconv.Itoa(k))
+	}
+	return strings.Join(ks, "|")
+}
+
+// judge compares what was read of one cohort's portion with the ledger.
+func judge(v *verdict, writers []*writer, cohort string, part portion, got answer) {
 	known := map[string]bool{}
 	for _, w := range writers {
 		for _, a := range w.accounts {
-			if a.cohort == cohort {
+			if a.cohort == cohort && a.k%part.of == part.nth {
 				known[a.key] = true
 				a.judge(v, got[a.key])
 			}
