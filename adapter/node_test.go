@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -152,6 +154,75 @@ func TestStopBySIGINT(t *testing.T) {
 	}
 	if code := p.wait(t); code != 0 {
 		t.Errorf("exit code %d:\n%s", code, p.log())
+	}
+}
+
+// The first signal waits for a request that hangs; the second one does not, and
+// what was acknowledged is there all the same.
+func TestSecondSignalKills(t *testing.T) {
+	dir, at := t.TempDir(), time.Now()
+	p := startNode(t, dir, "--self-monitoring=false")
+	push(t, p.url, 100, at)
+	c := hangingWrite(t, p.address)
+	defer c.Close()
+	for _, want := range []string{"stopping", ""} {
+		if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if want != "" {
+			p.await(t, want)
+		}
+	}
+	if code := p.wait(t); code != -1 {
+		t.Errorf("exit code %d, want an end by the signal:\n%s", code, p.log())
+	}
+	p = startNode(t, dir, "--self-monitoring=false")
+	wantPushed(t, p.url, 100, at)
+}
+
+// hangingWrite begins a write and never sends its body. When it returns, the
+// node is waiting for the body.
+func hangingWrite(t *testing.T, address string) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprint(c, "POST /api/v1/write HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n")
+	line, err := bufio.NewReader(c).ReadString('\n')
+	if err != nil || !strings.Contains(line, "100 Continue") {
+		t.Fatalf("no 100 Continue but %q, %v", line, err)
+	}
+	return c
+}
+
+func TestCORS(t *testing.T) {
+	tests := map[string]struct {
+		args []string
+		want string
+	}{
+		"none by default": {},
+		"one origin":      {[]string{`--web.cors.origin=https://grafana\.example`}, "https://grafana.example"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			p := startNode(t, t.TempDir(), tt.args...)
+			req, err := http.NewRequest(http.MethodGet, p.url+"/api/v1/query?query=1", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Origin", "https://grafana.example")
+			res, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if code, body := readAnswer(t, res); code != http.StatusOK {
+				t.Errorf("%d %s", code, body)
+			}
+			if got := res.Header.Get("Access-Control-Allow-Origin"); got != tt.want {
+				t.Errorf("allowed origin %q, want %q", got, tt.want)
+			}
+		})
 	}
 }
 
