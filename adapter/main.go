@@ -42,12 +42,8 @@ func execute(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "adapter: %v (try --help)\n", err)
 		return 1
 	}
-	// The first signal asks for an orderly stop; a second one kills, because stop
-	// gives the signals back as soon as the first has arrived.
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := untilSignal()
 	defer stop()
-	context.AfterFunc(ctx, stop)
-
 	err = dispatch(ctx, cli, command, stdout)
 	switch {
 	case err == nil:
@@ -56,6 +52,24 @@ func execute(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "adapter: %v\n", err)
 	}
 	return 1
+}
+
+// untilSignal returns a context that the first SIGINT or SIGTERM ends: it asks
+// for an orderly stop. A second one kills, because the signals are given back
+// before the context ends.
+func untilSignal() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	first := make(chan os.Signal, 1)
+	signal.Notify(first, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		select {
+		case <-first:
+		case <-ctx.Done():
+		}
+		signal.Stop(first)
+		cancel()
+	}()
+	return ctx, cancel
 }
 
 func dispatch(ctx context.Context, cli *commandLine, command string, stdout io.Writer) error {

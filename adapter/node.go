@@ -105,7 +105,7 @@ func (n *node) live(ctx context.Context, g *errgroup.Group) error {
 	n.log.Info("stopping", "timeout", n.flags.shutdownTimeout)
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.flags.shutdownTimeout)
 	defer cancel()
-	err := n.server.shutdown(bounded)
+	err := n.finishRequests(bounded)
 	stopLoops()
 	n.loops.Wait()
 	if openErr == nil {
@@ -115,6 +115,20 @@ func (n *node) live(ctx context.Context, g *errgroup.Group) error {
 		openErr = nil // Told to stop while opening.
 	}
 	return errors.Join(openErr, err)
+}
+
+// finishRequests takes at most half of the time that ctx has left: the rest is
+// for the flush. Cutting a request that hangs is no error, its sender will repeat
+// it.
+func (n *node) finishRequests(ctx context.Context) error {
+	half, cancel := context.WithTimeout(ctx, n.flags.shutdownTimeout/2)
+	defer cancel()
+	err := n.server.shutdown(half)
+	if errors.Is(err, context.DeadlineExceeded) {
+		n.log.Warn("requests were cut off", "err", err)
+		return nil
+	}
+	return err
 }
 
 // loop runs f in the node's errgroup.

@@ -180,6 +180,19 @@ func TestSecondSignalKills(t *testing.T) {
 	wantPushed(t, p.url, 100, at)
 }
 
+// A request that hangs costs half of the time of a stop, not the flush.
+func TestHangingRequestIsCut(t *testing.T) {
+	dir := t.TempDir()
+	p := startNode(t, dir, "--self-monitoring=false", "--shutdown.timeout=4s")
+	push(t, p.url, 10, time.Now())
+	defer hangingWrite(t, p.address).Close()
+	p.stop(t)
+	p.await(t, "requests were cut off")
+	if len(parquetFiles(t, dir)) == 0 {
+		t.Error("nothing was flushed")
+	}
+}
+
 // hangingWrite begins a write and never sends its body. When it returns, the
 // node is waiting for the body.
 func hangingWrite(t *testing.T, address string) net.Conn {

@@ -289,6 +289,24 @@ func TestSeekInRangeOfHistograms(t *testing.T) {
 	}
 }
 
+// TestResetHintAfterSeek: samples that were passed over are compared too.
+func TestResetHintAfterSeek(t *testing.T) {
+	q := oneSeries(t, func(b *series.Batch) {
+		for i, count := range []uint64{1, 2, 10, 5} {
+			b.Histograms = append(b.Histograms, series.Histogram{T: int64(i), H: &histogram.Histogram{Count: count}})
+		}
+	})
+	it := iterate(t, q, 0, 10)
+	it.Seek(1)
+	if _, h := it.AtHistogram(nil); h.CounterResetHint != histogram.NotCounterReset {
+		t.Errorf("at 1: hint %d", h.CounterResetHint)
+	}
+	it.Seek(3)
+	if _, h := it.AtHistogram(nil); h.CounterResetHint != histogram.UnknownCounterReset {
+		t.Errorf("at 3, after a reset: hint %d", h.CounterResetHint)
+	}
+}
+
 // TestResetHintAfterStaleness: nothing is known of what came before a gap.
 func TestResetHintAfterStaleness(t *testing.T) {
 	stale := &histogram.Histogram{Sum: math.Float64frombits(value.StaleNaN)}

@@ -81,7 +81,7 @@ func TestBombs(t *testing.T) {
 			const parallel = 50
 			limit := float64(64 << 20)
 			if s.padding > 0 {
-				limit = 192 << 20 // Bodies are read up to what a few may be long.
+				limit = 192 << 20 // max_bytes_in_flight, what the collector leaves lying about, connections.
 			}
 			if _, err := n.memory(); err != nil {
 				t.Fatal(err)

@@ -29,12 +29,12 @@ func TestPrometheus(t *testing.T) {
 	for name, v := range map[string]protocol{"1.0": protocolOne, "2.0": protocolTwo} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			run(t, v)
+			runTwins(t, v)
 		})
 	}
 }
 
-func run(t *testing.T, v protocol) {
+func runTwins(t *testing.T, v protocol) {
 	w := newTwins(t, v)
 	w.sender.scrape(6)
 	if v == protocolOne { // By 2.0 this Prometheus sends none: metadata-wal-records does not reach its log.
