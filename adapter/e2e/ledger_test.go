@@ -220,12 +220,13 @@ func (p portion) regexp() string {
 	return strings.Join(ks, "|")
 }
 
-// judge compares what was read of one cohort's portion with the ledger.
+// judge compares what was read of one cohort's portion, or of all cohorts' if
+// cohort is "", with the ledger.
 func judge(v *verdict, writers []*writer, cohort string, part portion, got answer) {
 	known := map[string]bool{}
 	for _, w := range writers {
 		for _, a := range w.accounts {
-			if a.cohort == cohort && a.k%part.of == part.nth {
+			if (cohort == "" || a.cohort == cohort) && a.k%part.of == part.nth {
 				known[a.key] = true
 				a.judge(v, got[a.key])
 			}
