@@ -33,6 +33,7 @@ type openFile struct {
 	err    error
 	object bucket.Object
 	reader *block.Reader
+	labels labelCache
 
 	users   int
 	element *list.Element

@@ -22,7 +22,7 @@ func (s *Store) LabelNames(ctx context.Context, t series.Tenant, q series.Query)
 				ms.labels.Range(func(l promlabels.Label) { names[l.Name] = struct{}{} })
 			}
 		},
-		func(o *openFile) { addAll(names, o.reader.LabelNames(q.Matchers, q.MinT, q.MaxT)) })
+		func(o *openFile) { addAll(names, o.labelNames(q)) })
 	if err != nil {
 		return nil, fmt.Errorf("label names: %w", err)
 	}
@@ -41,7 +41,7 @@ func (s *Store) LabelValues(ctx context.Context, t series.Tenant, name string, q
 				}
 			}
 		},
-		func(o *openFile) { addAll(values, o.reader.LabelValues(name, q.Matchers, q.MinT, q.MaxT)) })
+		func(o *openFile) { addAll(values, o.labelValues(name, q)) })
 	if err != nil {
 		return nil, fmt.Errorf("values of label %q: %w", name, err)
 	}

@@ -197,8 +197,10 @@ func (m *model) checkLabels(t *testing.T, s *Store) {
 	}
 	bare := all()
 	bare.Matchers = nil
-	m.checkLabelsOf(t, s, values, all())
-	m.checkLabelsOf(t, s, values, bare)
+	for range 2 { // The second time from what was remembered.
+		m.checkLabelsOf(t, s, values, all())
+		m.checkLabelsOf(t, s, values, bare)
+	}
 }
 
 func (m *model) checkLabelsOf(t *testing.T, s *Store, values map[string]map[string]struct{}, q series.Query) {
@@ -408,5 +410,37 @@ func TestSecondProcessIsRefused(t *testing.T) {
 	}
 	if err := release(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Questions with different matchers or times are different questions.
+func TestLabelAnswersAreNotMixedUp(t *testing.T) {
+	r := newRig(t, nil)
+	r.append(floats("early", 1000))
+	r.append(floats("late", 9000))
+	r.flush()
+	values := func(minT, maxT int64, matchers ...*promlabels.Matcher) string {
+		t.Helper()
+		got, err := r.store.LabelValues(context.Background(), tenant, "__name__", series.Query{MinT: minT, MaxT: maxT, Matchers: matchers})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(got, ",")
+	}
+	early := promlabels.MustNewMatcher(promlabels.MatchEqual, "__name__", "early")
+	some := promlabels.MustNewMatcher(promlabels.MatchNotEqual, "__name__", "")
+	for range 2 {
+		for _, tt := range []struct{ got, want string }{
+			{values(0, 10000), "early,late"},
+			{values(0, 10000, early), "early"},
+			{values(0, 10000, some), "early,late"},
+			{values(5000, 10000, some), "late"},
+			{values(5000, 10000, early), ""},
+			{values(20000, 30000), ""},
+		} {
+			if tt.got != tt.want {
+				t.Errorf("%q, want %q", tt.got, tt.want)
+			}
+		}
 	}
 }

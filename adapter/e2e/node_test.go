@@ -126,7 +126,7 @@ func (n *node) flush() {
 // fsck runs adapter fsck, which must find nothing. The node must not be running.
 func (n *node) fsck() {
 	n.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, adapterBinary, "fsck", "--data.dir="+n.dir).CombinedOutput()
 	if err != nil {
