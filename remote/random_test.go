@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 
 	"github.com/prometheus/prometheus/model/histogram"
-	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/prompb"
 	writev2 "github.com/prometheus/prometheus/prompb/io/prometheus/write/v2"
@@ -199,9 +198,4 @@ func refsTwo(table *writev2.SymbolsTable, pairs []string) []uint32 {
 		refs[i] = table.Symbolize(p)
 	}
 	return refs
-}
-
-func labelPairs(ls labels.Labels) (pairs []string) {
-	ls.Range(func(l labels.Label) { pairs = append(pairs, l.Name, l.Value) })
-	return pairs
 }

@@ -52,10 +52,10 @@ func newEncoder(p Protocol) (encoder, error) {
 	}
 }
 
-// Tags of protobuf fields: number<<3 | wire type.
+// Tags of protobuf fields: number<<3 | wire type, which is 0 for a varint.
 const (
 	tagSampleValue = 1<<3 | 1
-	tagSampleTime  = 2<<3 | 0
+	tagSampleTime  = 2 << 3
 
 	tag1Series  = 1<<3 | 2
 	tag1Samples = 2<<3 | 2
@@ -65,8 +65,8 @@ const (
 	tag2Refs     = 1<<3 | 2
 	tag2Samples  = 2<<3 | 2
 	tag2Metadata = 5<<3 | 2
-	tag2Kind     = 1<<3 | 0
-	tag2Help     = 3<<3 | 0
+	tag2Kind     = 1 << 3
+	tag2Help     = 3 << 3
 )
 
 // appendSample adds the fields of a sample; both versions share them.

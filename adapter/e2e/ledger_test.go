@@ -129,7 +129,9 @@ func (w *writer) compose() *request {
 		}
 		for range 1 + w.rng.IntN(4) {
 			t := a.time(w.rng)
-			a.sent[t] = a.sent[t] // Absent becomes false; true stays.
+			if _, known := a.sent[t]; !known {
+				a.sent[t] = false
+			}
 			s.points = append(s.points, derive(a.kind, a.id, t))
 			r.entries = append(r.entries, entry{a, t})
 		}

@@ -180,7 +180,7 @@ func TestASeedRepeats(t *testing.T) {
 		}
 		return s.String()
 	}
-	if image() != image() {
+	if first, second := image(), image(); first != second {
 		t.Error("one seed gave two outcomes")
 	}
 }
