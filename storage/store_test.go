@@ -296,10 +296,10 @@ func TestWritesWaitForMemoryThenAreRefused(t *testing.T) {
 		t.Errorf("%d bytes in memory, the bound is %d", got, bound)
 	}
 	// With somebody who flushes, a write that waits goes through.
+	r.store.opts.AppendWait = time.Minute
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
 	go func() { done <- r.store.Run(ctx) }()
-	r.store.opts.AppendWait = time.Minute
 	r.append(floats("late", 1))
 	cancel()
 	if err := <-done; err != nil {
