@@ -121,7 +121,7 @@ func (s *Store) grown(g *generation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.active == g && len(s.frozen) < s.opts.MaxFrozen {
-		s.rotateLocked() // An error leaves it active; Run tries again and logs.
+		_ = s.rotateLocked() // An error leaves it active; Run tries again and logs.
 	}
 	s.poke()
 }

@@ -48,7 +48,7 @@ type Store struct {
 	active  *generation  // nil before Replay and after Close.
 	frozen  []*generation
 	nextSeq uint64
-	changed chan struct{} // Closed and replaced when a generation went.
+	changed chan struct{} // Closed and replaced when a generation began or went.
 }
 
 // Open returns a store over b and c, which stay the caller's. It reads nothing
@@ -88,8 +88,8 @@ func (s *Store) poke() {
 	}
 }
 
-// rotateLocked freezes the active generation, if there is anything in it, and
-// begins a new one. Store.mu is held.
+// rotateLocked freezes the active generation, if there is one, begins a new one
+// and wakes the writers that wait for it. Store.mu is held.
 func (s *Store) rotateLocked() error {
 	seq := s.nextSeq
 	s.nextSeq++ // Also if it fails: the name may be taken then.
@@ -102,6 +102,7 @@ func (s *Store) rotateLocked() error {
 		s.frozen = append(s.frozen, s.active)
 	}
 	s.active = newGeneration(seq, seg, s.opts.Limits, s.now())
+	s.announceLocked()
 	return nil
 }
 
@@ -160,7 +161,6 @@ func (s *Store) freeze(due func(*generation) bool) error {
 	if err := s.rotateLocked(); err != nil {
 		return err
 	}
-	s.announceLocked()
 	s.poke()
 	return nil
 }
