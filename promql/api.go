@@ -150,6 +150,8 @@ func (a *API) routes() http.Handler {
 	own("GET "+prefix+"/status/config", a.serveConfig)
 	own("POST "+prefix+"/admin/tsdb/snapshot", a.serveNoSnapshot)
 	own("PUT "+prefix+"/admin/tsdb/snapshot", a.serveNoSnapshot)
+	mux.Handle("GET "+prefix+"/explain", a.plain(a.readyFunc(a.serveExplain(router))))
+	mux.Handle("POST "+prefix+"/explain", a.plain(a.readyFunc(a.serveExplain(router))))
 	mux.Handle("GET /federate", a.readyFunc(a.serveFederation))
 	mux.Handle("POST "+prefix+"/read", abortBroken(http.StripPrefix(prefix, router)))
 	mux.Handle(prefix+"/", http.StripPrefix(prefix, router))

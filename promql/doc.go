@@ -10,6 +10,10 @@
 // at a time into columns, which the engine walks through an iterator and which
 // the next series reuses. The parts' matrices are joined, the API writes JSON.
 //
+// A request to explain is such a query whose Selects gather, in a series.Trace
+// for each selector, what they found and read; the plan is answered in place of the
+// result.
+//
 // What web/api/v1 takes from a scraping server and we have elsewhere (metric
 // metadata, cardinality, configuration text, federation) has a handler of its
 // own with the same JSON.

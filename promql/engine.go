@@ -80,20 +80,25 @@ func engineOptions(o Options, p parser.Parser, log *slog.Logger, reg prometheus.
 }
 
 func (e *engine) NewInstantQuery(ctx context.Context, q storage.Queryable, opts prom.QueryOpts, qs string, ts time.Time) (prom.Query, error) {
-	whole, err := e.whole.NewInstantQuery(ctx, q, opts, qs, ts)
+	x := explanationOf(ctx)
+	whole, err := e.whole.NewInstantQuery(ctx, x.watch(q), opts, qs, ts)
 	if err != nil {
 		return nil, err
 	}
 	if err := checkSubqueries(whole.Statement(), e.subqueryStep); err != nil {
 		return nil, err
 	}
-	return &query{Query: whole, engine: e}, nil
+	x.describe(whole.Statement())
+	x.unsplit("it is an instant query")
+	return &query{Query: whole, engine: e, explain: x}, nil
 }
 
 func (e *engine) NewRangeQuery(ctx context.Context, q storage.Queryable, opts prom.QueryOpts, qs string, start, end time.Time, step time.Duration) (prom.Query, error) {
 	if step < time.Millisecond {
 		return nil, errTinyStep // The engine would divide by its zero milliseconds.
 	}
+	x := explanationOf(ctx)
+	q = x.watch(q)
 	whole, err := e.whole.NewRangeQuery(ctx, q, opts, qs, start, end, step)
 	if err != nil {
 		return nil, err
@@ -101,9 +106,14 @@ func (e *engine) NewRangeQuery(ctx context.Context, q storage.Queryable, opts pr
 	if err := checkSubqueries(whole.Statement(), e.subqueryStep); err != nil {
 		return nil, err
 	}
-	query := &query{Query: whole, engine: e}
+	query := &query{Query: whole, engine: e, explain: x}
+	x.describe(whole.Statement())
+	x.unsplit("queries are not split, or there is one core")
 	if expr, err := e.parser.ParseExpr(qs); err == nil && e.parts > 1 {
-		query.split = newSplit(e, expr, q, opts, qs, start, end, step)
+		var dont error
+		if query.split, dont = newSplit(e, expr, q, opts, qs, start, end, step); dont != nil && x != nil {
+			x.unsplit(dont.Error())
+		}
 	}
 	return query, nil
 }
@@ -112,7 +122,8 @@ func (e *engine) NewRangeQuery(ctx context.Context, q storage.Queryable, opts pr
 type query struct {
 	prom.Query // The whole.
 	engine     *engine
-	split      *split // nil: evaluate the whole.
+	split      *split       // nil: evaluate the whole.
+	explain    *explanation // nil: nobody asks.
 
 	mu       sync.Mutex // Guards the two.
 	cancel   context.CancelFunc
@@ -125,15 +136,22 @@ func (q *query) Exec(ctx context.Context) *prom.Result {
 	defer cancel()
 	q.onCancel(cancel)
 
+	begin := time.Now()
 	running, err := q.enter(ctx)
 	if err != nil {
 		return &prom.Result{Err: err}
 	}
 	defer q.engine.gate.leave()
+	waited := time.Since(begin)
+	res := q.evaluate(ctx, running)
+	return q.explain.finish(q, res, waited, time.Since(begin)-waited)
+}
+
+func (q *query) evaluate(ctx context.Context, running int) *prom.Result {
 	if q.split == nil {
 		return q.Query.Exec(ctx)
 	}
-	return q.split.exec(ctx, q.Query, running)
+	return q.split.exec(ctx, q.Query, running, q.explain)
 }
 
 func (q *query) enter(ctx context.Context) (running int, err error) {

@@ -1,17 +1,26 @@
 package promql
 
 import (
-	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// errDependent says that evaluating a part of the range may not give the same
-// as cutting that part out of the whole.
-var errDependent = errors.New("steps depend on the range")
+// dependentError says that evaluating a part of the range may not give the same
+// as cutting that part out of the whole, because of a node.
+type dependentError struct{ node parser.Node }
+
+func (e *dependentError) Error() string {
+	const most = 100
+	text := e.node.String()
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return "steps may depend on the range because of " + text
+}
 
 // independent reports whether each step of expr can be evaluated without the
 // others, and how far before a step it looks. lateNames: metric names are
@@ -23,8 +32,14 @@ var errDependent = errors.New("steps depend on the range")
 // is refused, in the whole range, as two series with the same labels, although
 // they have no step in common. When in doubt it says no.
 func independent(expr parser.Expr, lateNames bool) (window time.Duration, ok bool) {
-	err := inspect(expr, 0, lateNames, &window)
+	window, err := dependence(expr, lateNames)
 	return window, err == nil
+}
+
+// dependence is independent with the reason.
+func dependence(expr parser.Expr, lateNames bool) (window time.Duration, err error) {
+	err = inspect(expr, 0, lateNames, &window)
+	return window, err
 }
 
 // inspect walks the tree below node, whose ancestors look back by outer.
@@ -36,7 +51,7 @@ func inspect(node parser.Node, outer time.Duration, lateNames bool, window *time
 	if b, ok := node.(*parser.BinaryExpr); ok && b.Op == parser.LOR && (outer > 0 || lateNames) {
 		// Two metrics below one function of a subquery; or one series that
 		// shall lose its name at some steps and keep it at others.
-		return errDependent
+		return &dependentError{node}
 	}
 	switch n := node.(type) {
 	case *parser.MatrixSelector:
@@ -83,7 +98,7 @@ func nodeIndependent(node parser.Node) error {
 		dependent = true
 	}
 	if dependent {
-		return errDependent
+		return &dependentError{node}
 	}
 	return nil
 }

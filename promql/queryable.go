@@ -21,7 +21,8 @@ type Queryable struct {
 	source   series.Source
 	fallback series.Tenant
 	limit    int64
-	pool     *sync.Pool // *series.Samples
+	pool     *sync.Pool   // *series.Samples
+	explain  *explanation // nil: nobody asks.
 }
 
 var _ storage.SampleAndChunkQueryable = (*Queryable)(nil)
@@ -58,7 +59,7 @@ func (q *Queryable) ChunkQuerier(minT, maxT int64) (storage.ChunkQuerier, error)
 }
 
 func (q *Queryable) querier(minT, maxT int64) *querier {
-	return &querier{source: q.source, fallback: q.fallback, pool: q.pool, limit: q.limit, minT: minT, maxT: maxT}
+	return &querier{source: q.source, fallback: q.fallback, pool: q.pool, limit: q.limit, minT: minT, maxT: maxT, explain: q.explain}
 }
 
 type querier struct {
@@ -70,10 +71,17 @@ type querier struct {
 	limit, held int64        // In samples; see hold.
 	open        []series.Set // To close.
 	iterators   []*iterator  // Their arrays go back to the pool.
+
+	explain *explanation
+	selects int // So far; counted for explain.
 }
 
 // Select returns a set that asks the Source when it is first advanced.
 func (q *querier) Select(ctx context.Context, sorted bool, hints *storage.SelectHints, matchers ...*labels.Matcher) storage.SeriesSet {
+	if q.explain != nil {
+		ctx = series.WithTrace(ctx, q.explain.trace(q.selects))
+		q.selects++
+	}
 	return &seriesSet{querier: q, ctx: ctx, query: q.query(hints, matchers), sorted: sorted}
 }
 

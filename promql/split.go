@@ -36,11 +36,21 @@ type split struct {
 	samples *stats.QuerySamples // Of all parts; nil if the whole was evaluated.
 }
 
-// newSplit returns nil if the query cannot be split or is not worth it.
-func newSplit(e *engine, expr parser.Expr, q storage.Queryable, opts prom.QueryOpts, text string, start, end time.Time, step time.Duration) *split {
-	window, ok := independent(expr, e.lateNames)
-	if !ok || !plainTime(start) || !plainTime(end) {
-		return nil
+// Why a range is evaluated as a whole, for people.
+var (
+	errFarTime    = errors.New("the range is too far from now")
+	errShortRange = errors.New("the range is too short: parts would be a few steps, or mostly read the same samples again")
+)
+
+// newSplit returns an error that says why if the query cannot be split or is not
+// worth it.
+func newSplit(e *engine, expr parser.Expr, q storage.Queryable, opts prom.QueryOpts, text string, start, end time.Time, step time.Duration) (*split, error) {
+	window, err := dependence(expr, e.lateNames)
+	if err != nil {
+		return nil, err
+	}
+	if !plainTime(start) || !plainTime(end) {
+		return nil, errFarTime
 	}
 	lookback := e.lookback(opts)
 	most := e.parts
@@ -53,9 +63,9 @@ func newSplit(e *engine, expr parser.Expr, q storage.Queryable, opts prom.QueryO
 		most--
 	}
 	if most < 2 {
-		return nil
+		return nil, errShortRange
 	}
-	return &split{engine: e, queryable: q, opts: opts, text: text, start: start, end: end, step: step, most: most}
+	return &split{engine: e, queryable: q, opts: opts, text: text, start: start, end: end, step: step, most: most}, nil
 }
 
 func (e *engine) lookback(opts prom.QueryOpts) time.Duration {
@@ -92,14 +102,16 @@ func cut(start, end time.Time, step time.Duration, n int) []span {
 
 // exec evaluates in as many parts as there are cores left by the other running
 // queries, or else the whole.
-func (s *split) exec(ctx context.Context, whole prom.Query, running int) *prom.Result {
+func (s *split) exec(ctx context.Context, whole prom.Query, running int, x *explanation) *prom.Result {
 	n := min(s.most, runtime.GOMAXPROCS(0)+1-running)
 	if s.engine.forceParts {
 		n = s.most
 	}
 	if n < 2 {
+		x.unsplit("other queries keep the cores busy")
 		return whole.Exec(ctx)
 	}
+	x.split(n)
 	timers := whole.Stats().Timers
 	stop := startTimers(timers, stats.ExecTotalTime, stats.EvalTotalTime, stats.InnerEvalTime)
 	results, err := s.execParts(ctx, cut(s.start, s.end, s.step, n))
@@ -109,6 +121,8 @@ func (s *split) exec(ctx context.Context, whole prom.Query, running int) *prom.R
 	}
 	if reachedShare(results) {
 		s.engine.metrics.splitUndone.Inc()
+		x.split(1)
+		x.unsplit("a part reached its share of the sample limit; figures include the parts that were given up")
 		s.close()
 		return whole.Exec(ctx)
 	}

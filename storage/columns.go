@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 
+	promlabels "github.com/prometheus/prometheus/model/labels"
+
 	"herringbone/storage/series"
 )
 
@@ -121,10 +123,20 @@ type memSeries struct {
 	ref    uint32
 	hash   uint64
 	next   *memSeries // Another series whose labels have the same hash.
+	tables *tableIndex
 
 	mu        sync.Mutex // Guards what follows.
 	runs      []run
 	exemplars []series.Exemplar
+	kinds     sampleKind // What tables knows of it.
+}
+
+// note tells the tables, once, of a kind of sample. memSeries.mu is held.
+func (m *memSeries) note(kind sampleKind) {
+	if m.kinds&kind == 0 {
+		m.kinds |= kind
+		m.tables.note(m.labels.Get(promlabels.MetricName), kind)
+	}
 }
 
 // appendFloats adds samples and returns the bytes of memory that it took.
@@ -137,6 +149,9 @@ func (m *memSeries) appendFloats(a *arena, samples []series.Sample) int64 {
 			grown += m.grow(a, s.T)
 		}
 		m.runs[len(m.runs)-1].appendFloat(s)
+		if s.Start != 0 {
+			m.note(kindStart)
+		}
 	}
 	return grown
 }
@@ -160,6 +175,10 @@ func (m *memSeries) appendHistograms(histograms []series.Histogram) int64 {
 			grown += runOverhead
 		}
 		m.runs[len(m.runs)-1].appendHistogram(h)
+		m.note(kindHistogram)
+		if h.Start != 0 {
+			m.note(kindStart)
+		}
 		grown += histogramBytes(h)
 	}
 	return grown
@@ -252,7 +271,7 @@ func sortSamples(s *series.Samples) {
 // Estimates of what the runtime adds to the columns.
 const (
 	runOverhead    = 160
-	seriesOverhead = 420
+	seriesOverhead = 430
 )
 
 func histogramBytes(h series.Histogram) int64 {

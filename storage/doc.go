@@ -15,6 +15,10 @@
 // motion between them is seen once or twice, never zero times; twice is removed
 // by series.Merge.
 //
+// SQL reads files by itself. For it the store tells which tables and columns
+// there are (Tables), what is in memory only (Unflushed) and, after that, which
+// files there are (Snapshot).
+//
 // References of series in a segment are local to the segment: it can be read
 // and dropped without any other.
 package storage

@@ -51,8 +51,8 @@ func (s *Store) flush(ctx context.Context, g *generation) error {
 	}
 	edit := catalog.Edit{
 		Token: fmt.Sprintf("flush/%s/%d", s.opts.Node, g.seq),
-		Add:   files,
-		WAL:   &catalog.WALPosition{Node: s.opts.Node, Segment: s.segmentBefore(g)},
+		Add:   files, Tables: g.flushedTables(),
+		WAL: &catalog.WALPosition{Node: s.opts.Node, Segment: s.segmentBefore(g)},
 	}
 	// If the outcome of the commit is unknown, the files stay: the next attempt
 	// writes others, and what no commit names is garbage for the collector.

@@ -43,6 +43,8 @@ type memory struct {
 	indexing sync.Mutex // Guards indexed; held while postings are brought up to date.
 	indexed  int
 	postings *index.MemPostings
+
+	tables tableIndex
 }
 
 // shard finds series by raw key. Keys that differ in the order of their labels
@@ -135,7 +137,7 @@ func (m *memory) getOrCreate(ls labels, define func(*memSeries) error) (*memSeri
 			return ms, nil
 		}
 	}
-	ms := &memSeries{labels: ls, hash: hash, ref: uint32(len(m.series)), next: m.byLabels[hash]}
+	ms := &memSeries{labels: ls, tables: &m.tables, hash: hash, ref: uint32(len(m.series)), next: m.byLabels[hash]}
 	if err := define(ms); err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ import (
 // Select implements series.Source. It finds series by indexes alone; samples are
 // read when Series.Read asks for them.
 func (s *Store) Select(ctx context.Context, t series.Tenant, q series.Query) (series.Set, error) {
-	set := &seriesSet{files: s.files, query: q}
+	set := &seriesSet{files: s.files, query: q, trace: series.TraceOf(ctx).Begin(q)}
 	if err := s.find(ctx, t, q, set); err != nil {
 		return nil, errors.Join(fmt.Errorf("select series: %w", err), set.Close())
 	}
@@ -26,20 +26,17 @@ func (s *Store) Select(ctx context.Context, t series.Tenant, q series.Query) (se
 
 // find fills set. Memory is looked at before the catalog: see the package doc.
 func (s *Store) find(ctx context.Context, t series.Tenant, q series.Query, set *seriesSet) error {
-	generations, err := s.generations()
+	inMemory, err := s.memoryHits(ctx, t, q)
 	if err != nil {
 		return err
 	}
-	var inMemory [][]hit
-	for i, g := range generations {
-		list, err := g.hits(ctx, t, q, i)
-		if err != nil {
-			return err
-		}
-		inMemory = append(inMemory, list)
-	}
 	lists := [][]hit{}
-	for _, f := range s.catalog.Snapshot().Files(t, catalog.Samples, q.MinT, q.MaxT, q.Matchers...) {
+	snapshot := s.catalog.Snapshot()
+	if set.trace != nil {
+		p := snapshot.Explain(t, catalog.Samples, q.MinT, q.MaxT, q.Matchers...)
+		set.trace.Pruned(p.Known, p.Time, p.Tags, p.Names)
+	}
+	for _, f := range snapshot.Files(t, catalog.Samples, q.MinT, q.MaxT, q.Matchers...) {
 		list, err := set.openFile(ctx, f)
 		if err != nil {
 			return err
@@ -47,6 +44,7 @@ func (s *Store) find(ctx context.Context, t series.Tenant, q series.Query, set *
 		lists = append(lists, list)
 	}
 	for _, list := range inMemory {
+		set.trace.InMemory(len(list))
 		for i := range list {
 			list[i].order += int32(len(set.scans))
 		}
@@ -54,6 +52,22 @@ func (s *Store) find(ctx context.Context, t series.Tenant, q series.Query, set *
 	}
 	set.hits = mergeHits(lists)
 	return nil
+}
+
+// memoryHits returns the matching series of each generation, oldest first.
+func (s *Store) memoryHits(ctx context.Context, t series.Tenant, q series.Query) (lists [][]hit, err error) {
+	generations, err := s.generations()
+	if err != nil {
+		return nil, err
+	}
+	for i, g := range generations {
+		list, err := g.hits(ctx, t, q, i)
+		if err != nil {
+			return nil, err
+		}
+		lists = append(lists, list)
+	}
+	return lists, nil
 }
 
 // hit is one series in one place.
@@ -116,6 +130,7 @@ type seriesSet struct {
 	query series.Query
 	scans []*fileScan
 	hits  []hit
+	trace *series.Selection // nil: nobody asks.
 
 	next  int // In hits.
 	count int
@@ -143,6 +158,7 @@ func (s *seriesSet) openFile(ctx context.Context, f *catalog.File) ([]hit, error
 	order := int32(len(s.scans))
 	refs := o.reader.Select(s.query.Matchers, s.query.MinT, s.query.MaxT, 0)
 	s.scans = append(s.scans, &fileScan{open: o, refs: refs})
+	s.trace.Opened(series.TracedFile{Name: f.Name, Level: f.Level, Rows: f.Rows, MinT: f.MinT, MaxT: f.MaxT, Series: int64(len(refs))})
 	hits := make([]hit, len(refs))
 	for i, r := range refs {
 		hits[i] = hit{labels: r.Labels, order: order, ref: r}
@@ -197,6 +213,14 @@ type foundSeries struct {
 func (f *foundSeries) Labels() labels { return f.hits[0].labels }
 
 func (f *foundSeries) Read(dst *series.Samples) error {
+	if err := f.read(dst); err != nil {
+		return err
+	}
+	f.set.trace.Returned(dst.Len())
+	return nil
+}
+
+func (f *foundSeries) read(dst *series.Samples) error {
 	if len(f.hits) == 1 {
 		return f.set.read(f.hits[0], dst)
 	}
@@ -223,6 +247,7 @@ func (s *seriesSet) read(h hit, dst *series.Samples) error {
 	defer f.mu.Unlock()
 	if f.scan == nil {
 		f.scan = f.open.reader.Scan(s.query.MinT, s.query.MaxT)
+		f.scan.Count(s.trace.Reads())
 		if len(f.refs) >= prefetchFrom {
 			f.scan.Prefetch(f.refs)
 		}

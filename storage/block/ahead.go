@@ -28,7 +28,7 @@ func (s *Scan) Prefetch(refs []Ref) {
 		return
 	}
 	s.ahead = &ahead{
-		pages: pageReader{r: s.reader},
+		pages: pageReader{r: s.reader, reads: s.pages.reads},
 		plan:  plan,
 		ready: make(chan fetched, aheadPages),
 		spare: make(chan *decoded, aheadPages+2),

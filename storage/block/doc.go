@@ -8,6 +8,9 @@
 // Reader which series match (Select, answered from memory), and reads their
 // samples with a Scan, page by page. Exemplars have files of their own kind.
 //
+// Who lets another program read the file asks for its Layout: columns, row
+// groups, and what need not be looked for.
+//
 // Trust: the catalog holds the checksum of the tail, the tail holds the checksum
 // of every page that reads need. A flipped bit is therefore an error that wraps
 // series.ErrCorrupt, or it is in bytes that this package does not use; it is

@@ -67,6 +67,10 @@ func readEverything(r *Reader) {
 	_ = r.LabelNames(nil, minTime, maxTime)
 	_ = r.LabelValues("id", []*labels.Matcher{labels.MustNewMatcher(labels.MatchRegexp, "foo", ".*x")}, minTime, maxTime)
 	_ = r.SizeBytes()
+	_, _ = r.Layout()
+	if r.Rows() < 1<<20 {
+		_, _ = r.Metrics()
+	}
 	rows := 0
 	_ = r.Each(func(_ labels.Labels, s *series.Samples) error {
 		if rows += s.Len(); rows > 1<<20 {

@@ -38,6 +38,7 @@ func (d *decoded) sizeBytes() int64 {
 // pageReader reads and decodes page groups. It is used by one goroutine.
 type pageReader struct {
 	r        *Reader
+	reads    *series.Reads // nil: nobody counts.
 	inflater *inflater
 	stored   []byte
 	body     []byte // Scratch; its capacity is what is kept.
@@ -48,9 +49,16 @@ type pageReader struct {
 // if that is not nil and there is no cache.
 func (p *pageReader) fetch(g int, spare *decoded) (held, error) {
 	if c := p.r.cache; c != nil {
-		e, err := c.take(cacheKey{p.r.name, g}, func(d *decoded) error { return p.read(g, d) })
+		missed := false
+		e, err := c.take(cacheKey{p.r.name, g}, func(d *decoded) error {
+			missed = true
+			return p.read(g, d)
+		})
 		if err != nil {
 			return held{}, err
+		}
+		if !missed && p.reads != nil {
+			p.reads.Cached(p.r.index.groups[g].count())
 		}
 		return held{e.page, e}, nil
 	}
@@ -90,7 +98,18 @@ func (p *pageReader) read(g int, d *decoded) error {
 		}
 	}
 	d.group = g
+	p.reads.Decoded(group.rows)
 	return nil
+}
+
+// count is the number of pages that have a value.
+func (g *pageGroup) count() (n int) {
+	for _, at := range g.pages {
+		if at.size > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 func resize[T any](s []T, n int) []T {
@@ -147,6 +166,7 @@ func (p *pageReader) load(at *page, kind int, into *[]byte) ([]byte, error) {
 	if err != nil {
 		return nil, p.corrupt(at, kind, err)
 	}
+	p.reads.Page(int(at.size))
 	return body, nil
 }
 

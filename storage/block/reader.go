@@ -23,6 +23,15 @@ type Reader struct {
 	labels  []atomic.Pointer[labels.Labels]
 	size    int64
 	cache   *Cache
+
+	tail   tail
+	layout atomic.Pointer[Layout] // nil until asked for.
+}
+
+// tail is where the end of the file begins, and what the catalog knows of it.
+type tail struct {
+	offset, size int64
+	crc          uint32
 }
 
 // metric is the series of one name.
@@ -64,7 +73,9 @@ func Open(r io.ReaderAt, size int64, name string, tail int64, tailCRC uint32) (*
 	if err != nil {
 		return nil, corrupt(err.Error())
 	}
-	return newReader(r, name, x), nil
+	opened := newReader(r, name, x)
+	opened.tail.offset, opened.tail.size, opened.tail.crc = tail, size-tail, tailCRC
+	return opened, nil
 }
 
 func newReader(r io.ReaderAt, name string, x *index) *Reader {

@@ -31,6 +31,10 @@ func (r *Reader) Scan(minT, maxT int64) *Scan {
 	return &Scan{reader: r, minT: minT, maxT: maxT, pages: pageReader{r: r}}
 }
 
+// Count makes the scan count what it reads in r, which may be nil. It must be
+// called before Prefetch and Read.
+func (s *Scan) Count(r *series.Reads) { s.pages.reads = r }
+
 // Close lets go of memory and waits for what runs ahead. The file stays open.
 func (s *Scan) Close() {
 	if s.ahead != nil {

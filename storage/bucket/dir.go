@@ -130,3 +130,12 @@ type object struct {
 }
 
 func (o *object) Size() int64 { return o.size }
+
+// Path is the file that holds the object name, for those who give it a second
+// name or read it without the bucket. It exists as long as the object does.
+func (d *Directory) Path(name string) (string, error) {
+	if err := CheckName(name); err != nil {
+		return "", fmt.Errorf("locate object: %w", err)
+	}
+	return d.path(name), nil
+}

@@ -56,6 +56,22 @@ func BenchmarkCommit(b *testing.B) {
 	}
 }
 
+// BenchmarkCommitTables compares a commit without tables to one with a thousand tables of ten
+// labels that are known.
+func BenchmarkCommitTables(b *testing.B) {
+	for _, tables := range [][]Table{nil, thousandTables()} {
+		b.Run(fmt.Sprint(len(tables)), func(b *testing.B) {
+			c := open(b, filepath.Join(b.TempDir(), "catalog.db"))
+			for n := 0; b.Loop(); n++ {
+				e := Edit{Token: fmt.Sprint(n), Add: []File{testFile(fmt.Sprint("new-", n), 249)}, Tables: tables}
+				if _, err := c.Commit(b.Context(), e); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkFiles asks 100,000 files for one metric.
 func BenchmarkFiles(b *testing.B) {
 	s := (&Snapshot{}).apply(change{version: 1, add: pointers(hundredThousand())})

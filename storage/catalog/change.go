@@ -3,6 +3,8 @@ package catalog
 import (
 	"maps"
 	"slices"
+
+	"herringbone/storage/series"
 )
 
 // change is what one or more commits do to a snapshot. The files in add are not
@@ -10,15 +12,24 @@ import (
 type change struct {
 	version     int64
 	add, remove []*File
+	facts       []fact
+	complete    bool // Tables became complete.
 }
 
 // apply returns the snapshot after ch. It copies only the parts that ch touches
 // and, of the shelves they are on, the list of parts.
 func (s *Snapshot) apply(ch change) *Snapshot {
-	next := &Snapshot{version: ch.version, live: s.live, digest: s.digest, shelves: maps.Clone(s.shelves)}
+	next := &Snapshot{version: ch.version, live: s.live, digest: s.digest, shelves: maps.Clone(s.shelves), tables: s.tables, tablesState: s.tablesState}
 	if next.shelves == nil {
 		next.shelves = map[shelfKey]*shelf{}
 	}
+	if len(ch.facts) > 0 {
+		if next.tables = maps.Clone(s.tables); next.tables == nil {
+			next.tables = map[series.Tenant][]*Table{}
+		}
+		next.learn(ch.facts)
+	}
+	next.tablesState.complete = next.tablesState.complete || ch.complete
 	edits := map[shelfKey]map[partKey]*partEdit{}
 	for _, f := range ch.add {
 		e := editOf(edits, f)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"herringbone/storage/series"
@@ -62,6 +63,9 @@ func (in *inspection) read(ctx context.Context, t *tx) (err error) {
 	if err := eachRow(ctx, t, in.row, ``); err != nil {
 		return err
 	}
+	if err := in.tables(ctx, t); err != nil {
+		return err
+	}
 	if in.counted.live != in.state.live || in.counted.digest != in.state.digest {
 		in.find("", fmt.Sprintf("%d live files with digest %08x, there should be %d with %08x",
 			in.counted.live, in.counted.digest, in.state.live, in.state.digest))
@@ -70,6 +74,32 @@ func (in *inspection) read(ctx context.Context, t *tx) (err error) {
 		in.find("", fmt.Sprintf("a row of version %d, the state is of %d", in.counted.version, in.state.version))
 	}
 	return in.positions(ctx, t)
+}
+
+func (in *inspection) tables(ctx context.Context, t *tx) error {
+	st, err := readTablesState(ctx, t)
+	if err != nil {
+		return err
+	}
+	counted := tablesState{complete: st.complete}
+	err = eachFact(ctx, t, math.MinInt64, func(f fact, err error) error {
+		if err != nil && !errors.Is(classifyScan(err), series.ErrCorrupt) {
+			return err
+		}
+		if err == nil {
+			err = f.Validate()
+		}
+		if err != nil {
+			in.find("", err.Error())
+		}
+		counted.add(f)
+		in.counted.version = max(in.counted.version, f.changed)
+		return nil
+	})
+	if err == nil && counted != st {
+		in.find("", fmt.Sprintf("tables are %d rows with digest %08x, there should be %d with %08x", counted.rows, counted.digest, st.rows, st.digest))
+	}
+	return err
 }
 
 func (in *inspection) row(r *row, err error) error {

@@ -36,7 +36,7 @@ func (c *Catalog) Commit(ctx context.Context, e Edit) (*Snapshot, error) {
 }
 
 func (c *Catalog) commit(ctx context.Context, e *Edit) (s *Snapshot, result string, err error) {
-	w := edition{edit: e, now: c.opts.now().UnixMilli(), tokenAge: c.opts.TokenAge}
+	w := edition{edit: e, now: c.opts.now().UnixMilli(), tokenAge: c.opts.TokenAge, known: c.current.Load()}
 	err = c.db.change(ctx, func(t *tx) error { return w.write(ctx, t) })
 	switch {
 	case errors.Is(err, ErrConflict):
@@ -65,6 +65,7 @@ type edition struct {
 	edit     *Edit
 	now      int64 // Milliseconds.
 	tokenAge time.Duration
+	known    *Snapshot // For what tables are news.
 
 	before   int64  // Version that the edit was applied to.
 	change   change // What it did.
@@ -81,7 +82,7 @@ func (w *edition) write(ctx context.Context, t *tx) error {
 		return err
 	}
 	w.change = change{version: w.version(st)}
-	steps := []func(context.Context, *tx) error{w.remove, w.add, w.position, w.token}
+	steps := []func(context.Context, *tx) error{w.remove, w.add, w.tables, w.position, w.token}
 	for _, step := range steps {
 		if err := step(ctx, t); err != nil {
 			return err

@@ -12,10 +12,14 @@
 // removal; after a grace period the garbage collector asks for it with Deleted,
 // removes the object, and then the row with Purge.
 //
+// The catalog also knows, for SQL, what tables a tenant has: a Table is a metric
+// and the labels that its series ever had. The edit that adds files tells what is
+// in them; news become rows in the same transaction.
+//
 // Metadata of metrics (type, help, unit) lives here too. It is remembered in
 // memory, so that telling the catalog what it knows costs no I/O.
 //
-// The tables are SQL that SQLite and PostgreSQL both understand; what only
+// The catalog's own tables are SQL that SQLite and PostgreSQL both understand; what only
 // SQLite understands is in sqlite.go. FORMAT.md describes them. Every row that
 // decides what exists carries a checksum, and the state row the number and the
 // sum of all live rows, so that a damaged or vanished row is an error wrapping

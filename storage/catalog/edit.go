@@ -3,6 +3,7 @@ package catalog
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"herringbone/storage/series"
 )
@@ -19,6 +20,11 @@ type Edit struct {
 	Token  string
 	Add    []File
 	Remove []string // IDs of live files.
+	// Tables is what the added files hold, by table. It is put to what is known
+	// already, in the same transaction; what is known costs nothing.
+	Tables []Table
+	// TablesComplete: with Tables, the catalog knows the tables of all live files.
+	TablesComplete bool
 	// WAL, if not nil, is recorded with the files.
 	WAL *WALPosition
 }
@@ -39,6 +45,9 @@ func (e *Edit) Validate() error {
 	if p := e.WAL; p != nil && (p.Node == "" || p.Segment > math.MaxInt64) {
 		return fmt.Errorf("bad log position %q %d: %w", p.Node, p.Segment, series.ErrInvalid)
 	}
+	if err := e.validateTables(); err != nil {
+		return err
+	}
 	ids := make(map[string]bool, len(e.Add)+len(e.Remove))
 	names := make(map[string]bool, len(e.Add))
 	for i := range e.Add {
@@ -56,6 +65,35 @@ func (e *Edit) Validate() error {
 			return fmt.Errorf("file %s occurs twice in the edit: %w", id, series.ErrInvalid)
 		}
 		ids[id] = true
+	}
+	return nil
+}
+
+func (e *Edit) validateTables() error {
+	rising := true // As flushes bring them.
+	for i := range e.Tables {
+		t := &e.Tables[i]
+		if i == 0 || e.Tables[i-1].Tenant != t.Tenant {
+			if err := t.Validate(); err != nil {
+				return err
+			}
+		} else if err := t.validateColumns(); err != nil {
+			return err
+		}
+		rising = rising && (i == 0 || compareTables(&e.Tables[i-1], t) < 0)
+	}
+	if rising {
+		return nil
+	}
+	sorted := make([]*Table, len(e.Tables))
+	for i := range e.Tables {
+		sorted[i] = &e.Tables[i]
+	}
+	slices.SortFunc(sorted, compareTables)
+	for i, t := range sorted[1:] {
+		if compareTables(sorted[i], t) == 0 {
+			return fmt.Errorf("table %.60q occurs twice in the edit: %w", t.Metric, series.ErrInvalid)
+		}
 	}
 	return nil
 }

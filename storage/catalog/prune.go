@@ -44,6 +44,44 @@ func (s *Snapshot) Files(tenant series.Tenant, kind Kind, minT, maxT int64, matc
 	return files
 }
 
+// Pruning says what Files leaves out, and why. A file is counted with the first
+// reason that applies. The numbers add up to Known.
+type Pruning struct {
+	Known int // Files of the tenant and kind.
+	Time  int // Their times, or the partition's days, are out of the range.
+	Tags  int // The partition's tags cannot match.
+	Names int // Their metric names cannot match.
+	Left  int // What Files returns.
+}
+
+// Explain says how Files gets its answer to the same question. It looks at every
+// file, so it is for people who ask why, not for queries.
+func (s *Snapshot) Explain(tenant series.Tenant, kind Kind, minT, maxT int64, matchers ...*labels.Matcher) Pruning {
+	var p Pruning
+	sh := s.shelves[shelfKey{tenant: tenant, kind: kind}]
+	if sh == nil {
+		return p
+	}
+	names := nameMatchers(matchers)
+	for _, part := range sh.parts {
+		tags := series.KeyMayMatch(part.partition, matchers)
+		for _, f := range part.files {
+			p.Known++
+			switch {
+			case minT > maxT || f.MinT > maxT || f.MaxT < minT:
+				p.Time++
+			case !tags:
+				p.Tags++
+			case !f.namesMayMatch(names):
+				p.Names++
+			default:
+				p.Left++
+			}
+		}
+	}
+	return p
+}
+
 // within visits the parts that have a day in from … to. Parts of one length
 // stand together and in order of days, so the first and last are found by
 // bisection, once for each length.

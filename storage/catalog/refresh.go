@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"herringbone/storage/series"
@@ -64,8 +65,26 @@ func catchUp(ctx context.Context, t *tx, s *Snapshot, st state) (*Snapshot, erro
 	if err != nil {
 		return nil, err
 	}
+	tables, err := readTablesState(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	if s.version < st.version {
+		if err := ch.readFacts(ctx, t, s.version); err != nil {
+			return nil, err
+		}
+	}
+	ch.complete = tables.complete
 	s = s.apply(ch)
-	return s, s.proof(st)
+	return s, errors.Join(s.proof(st), s.tablesProof(tables))
+}
+
+// readFacts collects what edits after a version told of tables.
+func (ch *change) readFacts(ctx context.Context, t *tx, after int64) error {
+	return eachFact(ctx, t, after, func(f fact, err error) error {
+		ch.facts = append(ch.facts, f)
+		return err
+	})
 }
 
 // eachRow visits the rows of files that the condition selects, each with the
@@ -85,6 +104,16 @@ func eachRow(ctx context.Context, t *tx, visit func(*row, error) error, where st
 	}
 	if err := rows.Err(); err != nil {
 		return fmt.Errorf("read files: %w", err)
+	}
+	return nil
+}
+
+// tablesProof is proof for the tables. A row that is missing would be a column
+// that is silently not there.
+func (s *Snapshot) tablesProof(st tablesState) error {
+	if s.tablesState != st {
+		return fmt.Errorf("tables are %d rows with digest %08x, there should be %d with %08x: %w",
+			s.tablesState.rows, s.tablesState.digest, st.rows, st.digest, series.ErrCorrupt)
 	}
 	return nil
 }

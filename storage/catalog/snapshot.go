@@ -9,7 +9,7 @@ import (
 	"herringbone/storage/series"
 )
 
-// Snapshot is the list of live files at one moment.
+// Snapshot is the list of live files, and of tables, at one moment.
 //
 // Ownership: it and the files it hands out are shared and never change; do not
 // modify them. It stays valid for ever, but the objects it names are promised to
@@ -21,6 +21,9 @@ type Snapshot struct {
 	live    int64  // Number of files.
 	digest  uint32 // Sum of the checksums of their rows.
 	shelves map[shelfKey]*shelf
+
+	tables      map[series.Tenant][]*Table // Sorted by metric.
+	tablesState tablesState
 }
 
 // shelfKey: what a query always knows of a file.

@@ -177,6 +177,7 @@ func sample(t *testing.T) (path string, want []File) {
 		for j := range 4 {
 			e.Add = append(e.Add, testFile(fmt.Sprintf("file-%d-%d", i, j), int64(i/3)))
 		}
+		e.Tables = []Table{{Tenant: "t", Metric: fmt.Sprint("m", i/2), Labels: []string{fmt.Sprint("l", i)}}}
 		if i > 0 {
 			e.Remove = []string{fmt.Sprintf("file-%d-0", i-1)}
 		}
@@ -211,6 +212,11 @@ func TestTampered(t *testing.T) {
 		"the version":       `UPDATE catalog_state SET version = 3`,
 		"the count":         `UPDATE catalog_state SET live = live - 1`,
 		"the state is lost": `DELETE FROM catalog_state`,
+
+		"a table's labels":      `UPDATE tables SET labels = '["x"]' WHERE metric = 'm3'`,
+		"a table is lost":       `DELETE FROM tables WHERE metric = 'm3'`,
+		"tables are complete":   `UPDATE tables_state SET complete = 1 - complete`,
+		"tables' state is lost": `DELETE FROM tables_state`,
 	}
 	for name, statement := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -367,7 +373,7 @@ func examine(t *testing.T, path string, want []File) string {
 	for f := range c.Snapshot().All() {
 		got = append(got, *f)
 	}
-	if !cmp.Equal(want, got) {
+	if !cmp.Equal(want, got) || tableText(c.Snapshot()) != sampleTables {
 		return "wrong"
 	}
 	segment, err := c.WALPosition(t.Context(), "node")

@@ -91,6 +91,10 @@ func pruning(t *testing.T, open Open) {
 		question := randomFile(r, "question")
 		found := ids(s.Files(series.DefaultTenant, catalog.Samples, question.MinT, question.MaxT, matchers...))
 		kept += len(found)
+		p := s.Explain(series.DefaultTenant, catalog.Samples, question.MinT, question.MaxT, matchers...)
+		if p.Left != len(found) || p.Known != len(holds) || p.Time+p.Tags+p.Names+p.Left != p.Known {
+			t.Fatalf("%v in %d … %d: %d files are left; explained by %+v", matchers, question.MinT, question.MaxT, len(found), p)
+		}
 		for _, h := range holds {
 			if !h.answers(question.MinT, question.MaxT, matchers) {
 				continue
@@ -160,6 +164,10 @@ func pruned(t *testing.T, open Open) {
 			same(t, "files", tt.want, ids(c2.Files(series.DefaultTenant, catalog.Samples, tt.minT, tt.maxT, tt.matchers...)))
 		})
 	}
+	up := []*labels.Matcher{equal(labels.MetricName, "up"), equal("zone", "eu")}
+	same(t, "explained", catalog.Pruning{Known: 8, Time: 2, Names: 2, Left: 4}, c2.Explain(series.DefaultTenant, catalog.Samples, 0, 0, up...))
+	up[1] = equal("zone", "us")
+	same(t, "explained", catalog.Pruning{Known: 8, Time: 2, Tags: 1, Names: 2, Left: 3}, c2.Explain(series.DefaultTenant, catalog.Samples, 0, 0, up...))
 	same(t, "of another tenant", 0, len(c2.Files("other", catalog.Samples, 0, day)))
 	same(t, "of another kind", 0, len(c2.Files(series.DefaultTenant, catalog.Exemplars, 0, day)))
 }

@@ -47,6 +47,8 @@ func Run(t *testing.T, place func(t *testing.T) Open) {
 		{"metadata that changes back", metadataFlips},
 		{"metadata beyond the cache", metadataCache},
 		{"check finds overlaps", overlaps},
+		{"tables of any history are the union", tables},
+		{"tables stay", tablesStay},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { tt.run(t, place(t)) })

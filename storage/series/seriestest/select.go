@@ -18,6 +18,11 @@ func (m *Memory) Select(ctx context.Context, name series.Tenant, q series.Query)
 	if q.Limit > 0 && len(found) > q.Limit {
 		found = found[:q.Limit]
 	}
+	trace := series.TraceOf(ctx).Begin(q)
+	trace.InMemory(len(found))
+	for _, s := range found {
+		s.trace = trace
+	}
 	return &set{found: found, at: -1}, nil
 }
 
@@ -111,6 +116,7 @@ type memorySeries struct {
 	labels   labels.Labels
 	samples  *series.Samples
 	from, to int
+	trace    *series.Selection
 }
 
 func (s *memorySeries) Labels() labels.Labels { return s.labels }
@@ -118,5 +124,6 @@ func (s *memorySeries) Labels() labels.Labels { return s.labels }
 func (s *memorySeries) Read(dst *series.Samples) error {
 	dst.Reset()
 	dst.AppendRange(s.samples, s.from, s.to)
+	s.trace.Returned(dst.Len())
 	return nil
 }

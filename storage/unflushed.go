@@ -1,0 +1,67 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"herringbone/storage/block"
+	"herringbone/storage/catalog"
+	"herringbone/storage/series"
+)
+
+// Unflushed returns the matching series in memory, and nothing of files: what a
+// reader of files must add to see every sample whose Append had returned. The
+// caller takes it before Snapshot; taken after, a flush between the two would hide
+// what it moves. Samples can then be both here and in a file: what is here was
+// written later, or is the same.
+//
+// The set is as that of Select. It holds on to the memory of what it found until
+// it is dropped.
+func (s *Store) Unflushed(ctx context.Context, t series.Tenant, q series.Query) (series.Set, error) {
+	lists, err := s.memoryHits(ctx, t, q)
+	if err != nil {
+		return nil, fmt.Errorf("select unflushed series: %w", err)
+	}
+	return &seriesSet{files: s.files, query: q, hits: mergeHits(lists)}, nil
+}
+
+// UnflushedTimes returns a range of time that no sample in memory is outside of,
+// in milliseconds, both included; ok is false if there are none. It can be wider
+// than the samples. Later Appends move it: whoever plans by it takes the samples by
+// Unflushed first.
+//
+// Errors: series.ErrNotReady before Replay and after Close.
+func (s *Store) UnflushedTimes(t series.Tenant) (minT, maxT int64, ok bool, err error) {
+	generations, err := s.generations()
+	if err != nil {
+		return 0, 0, false, err
+	}
+	minT, maxT = math.MaxInt64, math.MinInt64
+	for _, g := range generations {
+		if m := g.memory(t); m != nil {
+			minT, maxT = min(minT, m.times.minT.Load()), max(maxT, m.times.maxT.Load())
+		}
+	}
+	return minT, maxT, minT <= maxT, nil
+}
+
+// Snapshot returns the files that the catalog knows now, without I/O.
+func (s *Store) Snapshot() *catalog.Snapshot { return s.catalog.Snapshot() }
+
+// OpenFile returns the reader of a file with samples, from the store's cache of
+// open files if it is there. The caller calls release once, after its last use
+// of the reader.
+//
+// Errors: a file that is missing or not as the catalog says wraps
+// series.ErrCorrupt.
+func (s *Store) OpenFile(ctx context.Context, f *catalog.File) (_ *block.Reader, release func(), err error) {
+	if f.Kind != catalog.Samples {
+		return nil, nil, fmt.Errorf("open file %s: its rows are %s: %w", f.Name, f.Kind, series.ErrInvalid)
+	}
+	o, err := s.files.acquire(ctx, f)
+	if err != nil {
+		return nil, nil, err
+	}
+	return o.reader, func() { s.files.release(o) }, nil
+}
