@@ -35,8 +35,9 @@ var (
 		"sql":       downstairs,
 		"ring":      downstairs,
 
-		"adapter":       append([]string{"adapter/bench", "storage", "compactor", "remote", "promql", "sql", "ring"}, downstairs...),
-		"adapter/bench": words,
+		"adapter":       append([]string{"adapter/bench", "adapter/shell", "storage", "compactor", "remote", "promql", "sql", "ring"}, downstairs...),
+		"adapter/bench": append([]string{"sql"}, words...), // DuckDB, to compare with.
+		"adapter/shell": append([]string{"sql"}, words...), // The formats of answers.
 	}
 )
 
@@ -48,7 +49,9 @@ var doors = map[string]string{
 	"github.com/prometheus/prometheus/promql": "promql",
 	"github.com/prometheus/prometheus/web":    "promql",
 	"github.com/parquet-go/parquet-go":        "storage/block",
-	"github.com/duckdb/duckdb-go":             "sql",
+	"github.com/duckdb":                       "sql/duck",
+	"github.com/landlock-lsm":                 "sql/worker",
+	"github.com/chzyer/readline":              "adapter/shell",
 	"modernc.org/sqlite":                      "storage/catalog",
 	"github.com/jackc/pgx":                    "storage/catalog",
 	"github.com/pressly/goose":                "storage/catalog",

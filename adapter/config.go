@@ -17,6 +17,7 @@ type Config struct {
 	Storage        StorageConfig        `yaml:"storage"`
 	RemoteWrite    RemoteWriteConfig    `yaml:"remote_write"`
 	Query          QueryConfig          `yaml:"query"`
+	SQL            SQLConfig            `yaml:"sql"`
 	SelfMonitoring SelfMonitoringConfig `yaml:"self_monitoring"`
 	Runtime        RuntimeConfig        `yaml:"runtime"`
 }

@@ -15,6 +15,7 @@ func defaultConfig() Config {
 		Storage:     defaultStorageConfig(),
 		RemoteWrite: defaultRemoteWriteConfig(),
 		Query:       defaultQueryConfig(),
+		SQL:         defaultSQLConfig(),
 		SelfMonitoring: SelfMonitoringConfig{
 			Enabled:  true,
 			Interval: Duration(15 * time.Second),

@@ -19,7 +19,7 @@ type check struct {
 
 // Validate names the first key whose value cannot work.
 func (c Config) Validate() error {
-	rules := [][]check{c.Storage.checks(), c.RemoteWrite.checks(), c.Query.checks(), c.ownChecks()}
+	rules := [][]check{c.Storage.checks(), c.RemoteWrite.checks(), c.Query.checks(), c.SQL.checks(), c.ownChecks()}
 	for _, section := range rules {
 		for _, r := range section {
 			if !r.ok {

@@ -22,9 +22,11 @@ type flags struct {
 	adminAPI        bool
 	corsOrigin      string // A regular expression, anchored by promql.
 	shutdownTimeout time.Duration
-	orphans         bool // fsck: also look for objects that no catalog row names.
-	logLevel        string
-	logFormat       string
+	// sqlWithoutLandlock runs SQL where the kernel cannot confine it.
+	sqlWithoutLandlock bool
+	orphans            bool // fsck: also look for objects that no catalog row names.
+	logLevel           string
+	logFormat          string
 
 	selfMonitoring string // true, false, or "" for what the file says.
 }
@@ -34,18 +36,21 @@ type commandLine struct {
 	flags
 	app *kingpin.Application
 
-	run, checkConfig, fsck, version *kingpin.CmdClause
+	run, checkConfig, fsck, version, sql *kingpin.CmdClause
+
+	shell sqlShell
 
 	bench map[string]func(context.Context) error // By full command name.
 }
 
 func newCommandLine() *commandLine {
-	c := &commandLine{app: kingpin.New("adapter", "Herringbone: remote write in, Parquet files, PromQL out.")}
+	c := &commandLine{app: kingpin.New("adapter", "Herringbone: remote write in, Parquet files, PromQL and SQL out.")}
 	c.app.HelpFlag.Short('h')
 	c.run = c.app.Command("run", "Run a node (the default command).").Default()
 	c.checkConfig = c.app.Command("check-config", "Check --config.file and --web.config.file, and exit.")
 	c.fsck = c.app.Command("fsck", "Check the data directory of a stopped node: catalog against objects, checksums, overlaps, write-ahead log. Exits 1 if there is a finding.")
 	c.fsck.Flag("orphans", "Also report objects that the catalog does not name: harmless leftovers of a flush that was cut off.").BoolVar(&c.orphans)
+	c.sql = c.shell.register(c.app)
 	c.version = c.app.Command("version", "Print the version and exit.")
 	c.bench = bench.Commands(c.app)
 	c.flags.register(c.app)
@@ -63,6 +68,7 @@ func (f *flags) register(app *kingpin.Application) {
 	app.Flag("shutdown.timeout", "How long a stop may take for running requests and the flush. What is not flushed by then is replayed at the next start.").Default("30s").DurationVar(&f.shutdownTimeout)
 	app.Flag("self-monitoring", "Scrape the node's own metrics into itself: true or false. Overrides self_monitoring.enabled.").
 		PlaceHolder("true").EnumVar(&f.selfMonitoring, "true", "false")
+	app.Flag("sql.allow-without-landlock", "Run SQL although this kernel lacks Landlock: its processes can then read and write what the node can.").BoolVar(&f.sqlWithoutLandlock)
 	app.Flag("log.level", "Only log messages of this severity or above.").Default("info").EnumVar(&f.logLevel, "debug", "info", "warn", "error")
 	app.Flag("log.format", "Format of log lines.").Default("logfmt").EnumVar(&f.logFormat, "logfmt", "json")
 }

@@ -24,9 +24,14 @@ import (
 	"syscall"
 
 	"github.com/prometheus/common/version"
+
+	"herringbone/sql/worker"
 )
 
 func main() {
+	if worker.IsChild() {
+		worker.Main()
+	}
 	os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -79,6 +84,8 @@ func dispatch(ctx context.Context, cli *commandLine, command string, stdout io.W
 		return err
 	case cli.checkConfig.FullCommand():
 		return checkConfig(cli, stdout)
+	case cli.sql.FullCommand():
+		return cli.shell.run(ctx, os.Stdin, stdout, os.Stderr)
 	}
 	if run, ok := cli.bench[command]; ok {
 		return run(ctx)

@@ -26,10 +26,12 @@ type node struct {
 	routes   *routes
 	server   *server
 
-	cellar *cellar        // nil until it is open.
-	self   *selfMonitor   // nil when switched off or not open.
-	lock   func() error   // Lets go of the data directory.
-	loops  sync.WaitGroup // The store's loop and self-monitoring.
+	cellar *cellar      // nil until it is open.
+	self   *selfMonitor // nil when switched off or not open.
+	// children keeps the processes of SQL; nil when there are none.
+	children func(context.Context) error
+	lock     func() error   // Lets go of the data directory.
+	loops    sync.WaitGroup // The store's loop and self-monitoring.
 }
 
 // runNode runs a node until ctx ends, then stops it in order. It returns the
@@ -96,6 +98,9 @@ func (n *node) live(ctx context.Context, g *errgroup.Group) error {
 		n.loop(loops, g, n.cellar.store.Run)
 		if n.self != nil {
 			n.loop(loops, g, n.self.run)
+		}
+		if n.children != nil {
+			n.loop(loops, g, n.children)
 		}
 		n.life.enter(phaseReady)
 		n.log.Info("ready", "address", n.server.address(), "after", time.Since(n.started))

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"herringbone/sql/worker"
 )
 
 // asAdapter makes the test binary behave as the adapter: tests that need real
@@ -20,6 +22,9 @@ import (
 const asAdapter = "HERRINGBONE_TEST_AS_ADAPTER"
 
 func TestMain(m *testing.M) {
+	if worker.IsChild() {
+		worker.Main()
+	}
 	if os.Getenv(asAdapter) != "" {
 		os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr))
 	}

@@ -14,7 +14,8 @@ import (
 
 // openRooms gives the store to the rooms that write to it and read from it, and
 // their handlers to routes.
-func (n *node) openRooms(s *storage.Store) error {
+func (n *node) openRooms(c *cellar) error {
+	s := c.store
 	w := n.cfg.RemoteWrite.options()
 	w.Sink, w.Registerer, w.Logger = s, n.registry, n.log
 	write, err := remote.NewWriteHandler(w)
@@ -29,7 +30,12 @@ func (n *node) openRooms(s *storage.Store) error {
 	if err != nil {
 		return fmt.Errorf("open query API: %w", err)
 	}
-	n.routes.open(&api{write: write, query: query.Handler(), flush: s.Flush})
+	sql, children, err := n.openSQL(c)
+	if err != nil {
+		return err
+	}
+	n.children = children
+	n.routes.open(&api{write: write, query: query.Handler(), sql: sql, flush: s.Flush})
 	return nil
 }
 
@@ -79,6 +85,7 @@ func (f flags) shown() map[string]string {
 		"web.enable-admin-api":               fmt.Sprint(f.adminAPI),
 		"web.cors.origin":                    f.corsOrigin,
 		"self-monitoring":                    f.selfMonitoring,
+		"sql.allow-without-landlock":         fmt.Sprint(f.sqlWithoutLandlock),
 		"shutdown.timeout":                   f.shutdownTimeout.String(),
 		"log.level":                          f.logLevel,
 		"log.format":                         f.logFormat,

@@ -16,10 +16,14 @@ import (
 // writeBodyTimeout is how long a sender may take for the body of a write.
 const writeBodyTimeout = time.Minute
 
+// sqlBodyTimeout is how long a client may take for a statement.
+const sqlBodyTimeout = 30 * time.Second
+
 // api are the handlers that need an open store.
 type api struct {
 	write http.Handler // POST /api/v1/write
 	query http.Handler // The rest of /api/v1, and /federate.
+	sql   http.Handler // /api/v1/sql.
 	flush func(context.Context) error
 }
 
@@ -50,6 +54,8 @@ func (r *routes) handler() http.Handler {
 
 	write := r.whenReady(func(a *api) http.Handler { return a.write })
 	query := r.whenReady(func(a *api) http.Handler { return a.query })
+	sql := r.whenReady(func(a *api) http.Handler { return a.sql })
+	mux.Handle("/api/v1/sql", sameOrigin(bodyDeadline(sql, sqlBodyTimeout)))
 	mux.Handle("/api/v1/write", sameOrigin(bodyDeadline(write, writeBodyTimeout)))
 	mux.Handle("/api/v1/", query)
 	mux.Handle("/federate", query)
@@ -118,6 +124,8 @@ func secure(next http.Handler) http.Handler {
 var handlerLabels = map[string]string{
 	"/api/v1/write":           "write",
 	"/api/v1/read":            "read",
+	"/api/v1/sql":             "sql",
+	"/api/v1/explain":         "explain",
 	"/api/v1/query":           "query",
 	"/api/v1/query_range":     "query_range",
 	"/api/v1/query_exemplars": "query_exemplars",

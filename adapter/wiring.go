@@ -19,6 +19,7 @@ import (
 // cellar is one data directory, opened: where objects, catalog and log are.
 type cellar struct {
 	fs      fsys.FS
+	objects *bucket.Directory
 	bucket  bucket.Bucket
 	catalog *catalog.Catalog
 	store   *storage.Store // nil for fsck.
@@ -35,7 +36,7 @@ func openCellar(ctx context.Context, dir string, reg prometheus.Registerer) (*ce
 	if err != nil {
 		return nil, err
 	}
-	return &cellar{fs: fs, bucket: b, catalog: c}, nil
+	return &cellar{fs: fs, objects: b, bucket: b, catalog: c}, nil
 }
 
 const catalogName = "catalog.db"
@@ -80,5 +81,5 @@ func (n *node) open(ctx context.Context) error {
 			interval: time.Duration(n.cfg.SelfMonitoring.Interval), log: n.log, metrics: n.metrics,
 		}
 	}
-	return n.openRooms(c.store)
+	return n.openRooms(c)
 }

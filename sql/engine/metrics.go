@@ -1,0 +1,93 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"herringbone/sql/duck"
+	"herringbone/sql/syntax"
+	"herringbone/sql/worker"
+	"herringbone/storage/series"
+)
+
+type metrics struct {
+	queries     *prometheus.CounterVec
+	seconds     prometheus.Histogram
+	rows        prometheus.Counter
+	bytes       prometheus.Counter
+	files       *prometheus.CounterVec
+	memoryRows  prometheus.Counter
+	hashed      prometheus.Counter
+	progressive prometheus.Counter
+	limits      *prometheus.CounterVec
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	f := promauto.With(reg)
+	counter := func(name, help string) prometheus.Counter {
+		return f.NewCounter(prometheus.CounterOpts{Name: "herringbone_sql_" + name, Help: help})
+	}
+	vector := func(name, help, label string) *prometheus.CounterVec {
+		return f.NewCounterVec(prometheus.CounterOpts{Name: "herringbone_sql_" + name, Help: help}, []string{label})
+	}
+	return &metrics{
+		queries: vector("statements_total", "SQL statements by how they ended.", "result"),
+		seconds: f.NewHistogram(prometheus.HistogramOpts{
+			Name: "herringbone_sql_query_duration_seconds", Help: "Time of SQL statements, from their start to the end of their answers.",
+			Buckets: prometheus.ExponentialBuckets(0.005, 3, 11),
+		}),
+		rows:        counter("returned_rows_total", "Rows of answers to SQL statements."),
+		bytes:       counter("returned_bytes_total", "Bytes of answers to SQL statements, as Arrow."),
+		files:       vector("files_total", "Files of SQL statements: those scanned, and those that their series index excluded. What the catalog excludes is not counted.", "state"),
+		memoryRows:  counter("unflushed_rows_total", "Unflushed rows that were handed to SQL statements."),
+		hashed:      counter("verified_bytes_total", "Bytes of files whose checksum was verified before their first use."),
+		progressive: counter("progressive_total", "SQL statements that were evaluated progressively."),
+		limits:      vector("statements_limited_total", "SQL statements that met a limit.", "limit"),
+	}
+}
+
+func (m *metrics) limit(name string) { m.limits.WithLabelValues(name).Inc() }
+
+func (m *metrics) ended(q *query, err error) {
+	m.queries.WithLabelValues(result(err)).Inc()
+	m.seconds.Observe(time.Since(q.began).Seconds())
+	m.rows.Add(float64(q.entry.rows.Load()))
+	m.bytes.Add(float64(q.entry.bytes.Load()))
+	m.hashed.Add(float64(q.report.hashed))
+	if q.report.progress != nil {
+		m.progressive.Inc()
+	}
+	for _, r := range q.relations {
+		m.memoryRows.Add(float64(r.loaded.Rows))
+		m.files.WithLabelValues("scanned").Add(float64(r.pruned.opened))
+		m.files.WithLabelValues("pruned").Add(float64(r.pruned.bySeries))
+	}
+}
+
+// result is the label value for the end of a query.
+func result(err error) string {
+	var syntaxError *syntax.Error
+	switch {
+	case err == nil:
+		return "done"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "timeout"
+	case errors.Is(err, context.Canceled):
+		return "cancelled"
+	case errors.Is(err, worker.ErrDied):
+		return "died"
+	case errors.Is(err, series.ErrOverload):
+		return "overload"
+	case errors.Is(err, series.ErrLimit), duck.ClassOf(err) == duck.OutOfMemory:
+		return "limit"
+	case errors.Is(err, series.ErrCorrupt):
+		return "corrupt"
+	case errors.As(err, &syntaxError), errors.Is(err, series.ErrInvalid), duck.ClassOf(err) != "":
+		return "refused"
+	}
+	return "error"
+}
