@@ -10,16 +10,16 @@ import (
 // AST returns DuckDB's parse tree of sql as JSON: an object with "error" and
 // "statements", or "error_message" and "position". Text that DuckDB can parse but
 // not serialise (everything that is no SELECT) is such an error, too; err is
-// only about running the call. Empty lists are kept: without them DuckDB cannot
-// read its own tree back (SQL).
+// only about running the call. Nulls, empty lists and default values are left out.
 func (i *Instance) AST(ctx context.Context, sql string) ([]byte, error) {
-	const call = "SELECT system.main.json_serialize_sql(?::VARCHAR, skip_null := true, skip_default := true)::VARCHAR"
+	const call = "SELECT system.main.json_serialize_sql(?::VARCHAR, skip_null := true, skip_empty := true, skip_default := true)::VARCHAR"
 	defer i.watch(ctx)()
 	text, err := i.text(call, sql)
 	return []byte(text), err
 }
 
-// SQL is AST's inverse: the text of the one statement of a parse tree.
+// SQL is AST's inverse: the text of the one statement of a parse tree. Every query
+// node of the tree needs its cte_map, even an empty one, which AST leaves out.
 func (i *Instance) SQL(ctx context.Context, ast []byte) (string, error) {
 	defer i.watch(ctx)()
 	return i.text("SELECT system.main.json_deserialize_sql(?::JSON)", string(ast))

@@ -131,7 +131,8 @@ func (v *verifier) forget(live *catalog.Snapshot) {
 	v.known = keep
 }
 
-// links are the files that one query's child can see.
+// links are the files that one query's child can see. The session removes them
+// when it is closed.
 type links struct {
 	dir  string
 	made map[string]string // Path of the link, by file ID.
@@ -150,17 +151,4 @@ func (l *links) add(f *catalog.File, path string) (string, error) {
 	}
 	l.made[f.ID] = p
 	return p, nil
-}
-
-// remove takes the names away. A link that stays is one too many until the child
-// is replaced; the next query must not see it, so that is an error.
-func (l *links) remove() error {
-	var errs []error
-	for _, p := range l.made {
-		if err := os.Remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, fmt.Errorf("remove link: %w", err))
-		}
-	}
-	l.made = map[string]string{}
-	return errors.Join(errs...)
 }

@@ -172,8 +172,7 @@ func (q *query) start(text string) (*Answer, error) {
 func (q *query) end(err error) {
 	q.closeSets()
 	if q.session != nil {
-		err = errors.Join(err, q.links.remove())
-		q.session.Close()
+		q.session.Close() // Which removes the links.
 	}
 	for _, release := range q.releases {
 		release()

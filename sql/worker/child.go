@@ -72,12 +72,23 @@ func serve(socket *os.File) error {
 		return err
 	}
 	go c.listen()
+	go endAtCPULimit()
 	for r := range c.requests {
 		if err := c.answer(r); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// endAtCPULimit ends the process when limitCPU's time is over: the Go runtime
+// ignores the signal that says so.
+func endAtCPULimit() {
+	over := make(chan os.Signal, 1)
+	signal.Notify(over, syscall.SIGXCPU)
+	<-over
+	fmt.Fprintln(os.Stderr, cpuMessage)
+	os.Exit(1)
 }
 
 // settle builds the cage and opens DuckDB inside it.

@@ -59,6 +59,9 @@ func (e *DiedError) Unwrap() []error {
 	return []error{ErrDied, series.ErrInvalid}
 }
 
+// cpuMessage is a child's last word at the limit of its CPU time.
+const cpuMessage = "CPU time is over"
+
 // died makes a DiedError from a process's end and what it wrote to stderr.
 func died(state *os.ProcessState, stderr string) *DiedError {
 	line := firstLine(stderr)
@@ -70,7 +73,7 @@ func died(state *os.ProcessState, stderr string) *DiedError {
 	case strings.Contains(stderr, "out of memory"), strings.Contains(stderr, "cannot allocate memory"),
 		strings.Contains(stderr, "bad_alloc"), strings.Contains(stderr, "pthread_create failed"):
 		return &DiedError{CauseMemory, line}
-	case status.Signaled() && status.Signal() == syscall.SIGXCPU:
+	case strings.HasPrefix(stderr, cpuMessage), status.Signaled() && status.Signal() == syscall.SIGXCPU:
 		return &DiedError{CauseCPU, line}
 	case status.Signaled() && (status.Signal() == syscall.SIGKILL || status.Signal() == syscall.SIGTERM):
 		return &DiedError{CauseKilled, line}

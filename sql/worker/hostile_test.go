@@ -3,6 +3,7 @@ package worker_test
 import (
 	"context"
 	"errors"
+	"io"
 	"strings"
 	"syscall"
 	"testing"
@@ -127,6 +128,39 @@ func TestCancel(t *testing.T) {
 	if n := p.Deaths("deadline"); n != 1 {
 		t.Errorf("%v children did not obey", n)
 	}
+}
+
+// A client that goes away while rows are still being handed over.
+func TestCancelledLoad(t *testing.T) {
+	p := newPool(t, options(t))
+	s := take(t, p, acme)
+	ctx, cancel := context.WithCancel(t.Context())
+	err := s.Load(ctx, "recent", func(w io.Writer) error {
+		if err := stream(w, 10, 10_000); err != nil {
+			return err
+		}
+		cancel()
+		return stream(w, 10, 10_000)
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	s.Close()
+	answers(t, p, acme)
+}
+
+func TestCPUTimeIsBounded(t *testing.T) {
+	o := options(t)
+	o.CPUSeconds = 1
+	p := newPool(t, o)
+	s := take(t, p, acme)
+	_, err := rows(t.Context(), s, "SELECT levenshtein(repeat('a', 200000), repeat('b', 200000))")
+	var died *worker.DiedError
+	if !errors.As(err, &died) || died.Cause != worker.CauseCPU || !errors.Is(err, series.ErrLimit) {
+		t.Error(err)
+	}
+	s.Close()
+	answers(t, p, acme)
 }
 
 func TestMemoryIsBounded(t *testing.T) {

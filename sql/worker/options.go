@@ -20,8 +20,8 @@ type Options struct {
 	Queue int
 	// Threads of DuckDB, a child.
 	Threads int
-	// MemoryBytes bounds what DuckDB accounts for, a child; a child that needs
-	// more than twice that, or 512 MiB more, dies.
+	// MemoryBytes bounds what DuckDB accounts for, a child. What it does not
+	// account for is bounded by the system: at twice that, or 512 MiB more.
 	MemoryBytes int64
 	// TempBytes bounds what a child spills to disk; 0: it does not spill.
 	TempBytes int64

@@ -33,7 +33,7 @@ func (s *Session) AST(ctx context.Context, sql string) ([]byte, error) {
 	return s.call(ctx, kindAST, []byte(sql))
 }
 
-// SQL returns the text of a parse tree.
+// SQL returns the text of a parse tree; see duck.Instance.SQL.
 func (s *Session) SQL(ctx context.Context, ast []byte) (string, error) {
 	text, err := s.call(ctx, kindSQL, ast)
 	return string(text), err
