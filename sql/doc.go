@@ -24,5 +24,6 @@
 //
 // query is the statement; params are its parameters (a JSON array for $1, $2, or an
 // object for $name); format, timeout, and progressive=false, which switches
-// progressive evaluation off. They come as a form, in the URL or as a JSON object.
+// progressive evaluation off, and indexed=false, which makes DuckDB scan files also
+// where few rows are wanted. They come as a form, in the URL or as a JSON object.
 package sql

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/klauspost/compress/gzhttp"
 
@@ -93,6 +94,7 @@ func (h *handler) answer(ctx context.Context, w http.ResponseWriter, tenant seri
 }
 
 func (h *handler) stream(ctx context.Context, w io.Writer, tenant series.Tenant, req *request, o format.Options) (err error) {
+	req.Relay = req.format == format.Arrow
 	a, err := h.opts.Engine.Run(ctx, tenant, req.Request)
 	if err != nil {
 		return err
@@ -102,6 +104,9 @@ func (h *handler) stream(ctx context.Context, w io.Writer, tenant series.Tenant,
 			err = closeErr
 		}
 	}()
+	if req.Relay && a.CanRelay() && format.AsIs(a.Schema) {
+		return a.Relay(w)
+	}
 	if a.Plan {
 		o.MaxWidth = -1
 	}
@@ -120,45 +125,47 @@ func (h *handler) stream(ctx context.Context, w io.Writer, tenant series.Tenant,
 	return e.Close()
 }
 
-// holdBack is how much of an answer waits.
+// holdBack is how much of an answer waits: the first bytes for their status, all
+// others because large writes are cheaper.
 const holdBack = 256 << 10
 
-// heldWriter holds the first bytes of an answer back.
+// holdFor is how long bytes wait after the first ones: who reads a slow answer
+// line by line sees it grow.
+const holdFor = 250 * time.Millisecond
+
+// heldWriter holds bytes of an answer back.
 type heldWriter struct {
 	to       http.ResponseWriter
 	format   format.Format
 	held     []byte
-	released bool
+	sent     time.Time // When bytes were sent last.
+	released bool      // The status is out.
 }
 
 func (w *heldWriter) Write(b []byte) (int, error) {
-	if w.released {
-		return w.to.Write(b)
-	}
 	w.held = append(w.held, b...)
-	if len(w.held) < holdBack {
-		return len(b), nil
+	if len(w.held) >= holdBack || w.released && time.Since(w.sent) > holdFor {
+		return len(b), w.release()
 	}
-	return len(b), w.release()
+	return len(b), nil
 }
 
-// release sends what is held; from then on, writes go through.
+// release sends what is held.
 func (w *heldWriter) release() error {
-	if w.released {
-		return nil
+	if !w.released {
+		w.released = true
+		w.to.Header().Set("Content-Type", w.format.ContentType())
+		w.to.WriteHeader(http.StatusOK)
 	}
-	w.released = true
-	w.to.Header().Set("Content-Type", w.format.ContentType())
-	w.to.WriteHeader(http.StatusOK)
 	_, err := w.to.Write(w.held)
-	w.held = nil
+	w.held, w.sent = w.held[:0], time.Now()
 	return err
 }
 
 // fail ends an answer that is under way with its error, where a person may read
 // it. No program can take the answer for whole: its connection is cut.
 func (w *heldWriter) fail(err error) {
-	if w.format.Binary() {
+	if w.format.Binary() || w.release() != nil {
 		return
 	}
 	if _, writeErr := fmt.Fprintf(w.to, "\nerror: %v\n", err); writeErr != nil {

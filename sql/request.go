@@ -35,6 +35,7 @@ type fields struct {
 	Format        string          `json:"format"`
 	Timeout       string          `json:"timeout"`
 	Progressive   *bool           `json:"progressive"`
+	Indexed       *bool           `json:"indexed"`
 	Int64AsString bool            `json:"int64_as_string"`
 }
 
@@ -63,6 +64,7 @@ func readRequest(w http.ResponseWriter, r *http.Request) (*request, format.Optio
 		}
 	}
 	out.Whole = f.Progressive != nil && !*f.Progressive
+	out.Scan = f.Indexed != nil && !*f.Indexed
 	o.Int64AsString = f.Int64AsString
 	return out, o, nil
 }
@@ -90,12 +92,16 @@ func readFields(w http.ResponseWriter, r *http.Request) (f fields, err error) {
 	if p := r.Form.Get("params"); p != "" {
 		f.Params = json.RawMessage(p)
 	}
-	if p := r.Form.Get("progressive"); p != "" {
+	for name, to := range map[string]**bool{"progressive": &f.Progressive, "indexed": &f.Indexed} {
+		p := r.Form.Get(name)
+		if p == "" {
+			continue
+		}
 		b, err := strconv.ParseBool(p)
 		if err != nil {
-			return f, invalid("parameter progressive", err)
+			return f, invalid("parameter "+name, err)
 		}
-		f.Progressive = &b
+		*to = &b
 	}
 	if p := r.Form.Get("int64_as_string"); p != "" {
 		if f.Int64AsString, err = strconv.ParseBool(p); err != nil {

@@ -61,8 +61,8 @@ func (n *node) mustSQL(statement string, more ...string) sqlAnswer {
 // sqlSeries reads a table with all its columns, as a stock Arrow library sees it,
 // and puts the rows together to series. names gives the labels of columns that
 // are called otherwise.
-func (n *node) sqlSeries(table, metric string, names map[string]string) (answer, error) {
-	text, err := n.sql("SELECT * FROM "+table+" ORDER BY time", "format", "arrow")
+func (n *node) sqlSeries(table, metric string, names map[string]string, more ...string) (answer, error) {
+	text, err := n.sql("SELECT * FROM "+table+" ORDER BY time", append(more, "format", "arrow")...)
 	if err != nil {
 		return nil, err
 	}
@@ -279,20 +279,22 @@ func (d *sqlData) checkSeries(when string) {
 		if len(want) == 0 {
 			continue
 		}
-		got, err := d.sqlSeries(`metric."`+metric+`"`, metric, names)
+		d.checkTable(when, `metric."`+metric+`"`, metric, names, want)
+	}
+	d.checkTable(when, "samples", "", sqlTables["clash"], all)
+}
+
+// checkTable reads a table by scans and, as it is small, by series indexes.
+func (d *sqlData) checkTable(when, table, metric string, names map[string]string, want answer) {
+	d.t.Helper()
+	for _, indexed := range []string{"false", "true"} {
+		got, err := d.sqlSeries(table, metric, names, "indexed", indexed)
 		if err != nil {
 			d.t.Fatalf("%s: %v", when, err)
 		}
 		if text := got.differs(want); text != "" {
-			d.t.Fatalf("%s: table %s: %s", when, metric, text)
+			d.t.Fatalf("%s: table %s, indexed %s: %s", when, table, indexed, text)
 		}
-	}
-	got, err := d.sqlSeries("samples", "", sqlTables["clash"])
-	if err != nil {
-		d.t.Fatalf("%s: %v", when, err)
-	}
-	if text := got.differs(all); text != "" {
-		d.t.Fatalf("%s: samples: %s", when, text)
 	}
 }
 
@@ -357,9 +359,9 @@ func (d *sqlData) checkAggregates(when string) {
 		if err != nil {
 			d.t.Fatal(err)
 		}
-		var more []string
+		more := []string{"indexed", strconv.FormatBool(d.rng.IntN(2) == 0)}
 		if strings.Contains(p.sql, "$1") {
-			more = []string{"params", fmt.Sprintf("[%d]", end)}
+			more = append(more, "params", fmt.Sprintf("[%d]", end))
 		}
 		a := d.mustSQL(p.sql, more...)
 		got := map[string]float64{}
@@ -434,7 +436,7 @@ func (d *sqlData) checkProgressive(when string) {
 			"SELECT host, job, arg_max(value, time), max(time) FROM hist GROUP BY host, job ORDER BY ALL")
 	}
 	for _, s := range statements {
-		got, want := d.mustSQL(s), d.mustSQL(s, "progressive", "false")
+		got, want := d.mustSQL(s, "indexed", strconv.FormatBool(d.rng.IntN(2) == 0)), d.mustSQL(s, "progressive", "false", "indexed", "false")
 		if fmt.Sprint(got) != fmt.Sprint(want) {
 			d.t.Fatalf("%s: %s\nprogressively: %v\nas a whole:   %v", when, s, got, want)
 		}

@@ -44,7 +44,7 @@ func Open(o Options) (_ *Instance, err error) {
 			return nil, err
 		}
 	}
-	return i, nil
+	return i, i.exec(o.Prepare)
 }
 
 // open creates the database with the options that DuckDB takes only there, or in

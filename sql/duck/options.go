@@ -29,6 +29,8 @@ type Options struct {
 	// Unlocked leaves external access and the configuration open: for tests and
 	// for a client that works on its user's own files.
 	Unlocked bool
+	// Prepare are statements that run at the end of Open.
+	Prepare []string
 }
 
 // defaultExpressionDepth is a quarter of DuckDB's own: deep recursion in its
@@ -72,6 +74,10 @@ func (o Options) settings() []string {
 		// query; keeping its bytes would only take memory from the query.
 		"SET enable_external_file_cache = false",
 		"SET allow_unredacted_secrets = false",
+		// Without it, wide integers, bit strings, zones of times and UUIDs lose their
+		// type or their digits on the way to Arrow.
+		"SET arrow_lossless_conversion = true",
+		"SET explain_output = 'all'",
 	}
 	if temp != "" {
 		out = append(out, fmt.Sprintf("SET max_temp_directory_size = '%d bytes'", o.TempBytes))

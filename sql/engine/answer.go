@@ -1,7 +1,7 @@
 package engine
 
 import (
-	"errors"
+	"io"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -54,6 +54,16 @@ func (a *Answer) nextReady() bool {
 	return true
 }
 
+// CanRelay reports whether Relay may be called: the rows come from the child as
+// they are read.
+func (a *Answer) CanRelay() bool { return a.rows != nil && a.batch == nil }
+
+// Relay writes the rows as an Arrow IPC stream; see worker.Rows.Relay.
+func (a *Answer) Relay(w io.Writer) error {
+	a.err = a.query.shown(a.rows.Relay(w, a.query.entry.count))
+	return a.err
+}
+
 // Batch is the current batch, valid until the next call of Next or Close.
 func (a *Answer) Batch() arrow.RecordBatch { return a.batch }
 
@@ -92,6 +102,3 @@ func timestampAt(column arrow.Array, row int) (int64, bool) {
 	}
 	return v, true
 }
-
-// ErrCut is the reason of an answer that ended in the middle.
-var ErrCut = errors.New("the answer was cut short")

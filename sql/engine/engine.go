@@ -36,6 +36,10 @@ type Request struct {
 	Timeout time.Duration // 0 is Options.Timeout.
 	// Whole switches progressive evaluation off.
 	Whole bool
+	// Scan switches reading by series index off: files are scanned by DuckDB.
+	Scan bool
+	// Relay says that the answer's Relay will be used if it can be.
+	Relay bool
 }
 
 // Run starts a statement. The caller closes the Answer, with which the query ends;

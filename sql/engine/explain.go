@@ -137,8 +137,12 @@ func (q *query) analyze(ran *totals) ([]section, error) {
 	var files, bytes, memory int64
 	for _, r := range q.relations {
 		files, bytes, memory = files+r.pruned.opened, bytes+r.pruned.bytes, memory+r.loaded.Rows
+		if r.indexed != nil {
+			f := r.indexed.trace.Figures()
+			files, bytes = files+f.FilesOpened-f.FilesEmpty, bytes+f.BytesRead
+		}
 	}
-	fmt.Fprintf(&b, ", files=%d of %d, unflushed rows=%d, checksums verified of %d bytes\n", files, filesKnown(q.relations), memory, q.report.hashed)
+	fmt.Fprintf(&b, ", files=%d of %d, bytes=%d, unflushed rows=%d, checksums verified of %d bytes\n", files, filesKnown(q.relations), bytes, memory, q.report.hashed)
 	p.write(&b, 0)
 	return []section{{"analyzed_plan", q.hide(b.String())}}, nil
 }
@@ -171,8 +175,10 @@ func (q *query) texts(statement string) ([]section, error) {
 func (q *query) hide(text string) string {
 	text = strings.ReplaceAll(text, q.session.Dir()+"/", "")
 	for _, r := range q.relations {
-		if r.memory != nil {
-			text = strings.ReplaceAll(text, r.memory.Path, "unflushed")
+		for _, s := range append([]*plan.Source{r.memory}, r.sources...) {
+			if s != nil && s.Memory() {
+				text = strings.ReplaceAll(text, s.Path, "handed_over")
+			}
 		}
 	}
 	return text
@@ -235,6 +241,12 @@ func (q *query) scan(b *strings.Builder, r *relation, sources []*plan.Source, in
 	byLevel := map[int][]*plan.Source{}
 	var levels []int
 	for _, s := range sources {
+		if s.Memory() && r.indexed != nil {
+			f := r.indexed.trace.Figures()
+			line(b, indent, "SeriesIndexExec: rows=%d of %d series, files=%d, pages=%d, bytes=%d, from the page cache=%d, time=%s",
+				s.Rows, len(r.indexed.Refs), f.FilesOpened-f.FilesEmpty, f.PagesRead, f.BytesRead, f.PagesCached, span(s.MinT, s.MaxT))
+			continue
+		}
 		if s.Memory() {
 			line(b, indent, "RecordBatchesExec: unflushed rows=%d of %d series, time=%s", s.Rows, len(r.loaded.Refs), span(s.MinT, s.MaxT))
 			continue
@@ -346,6 +358,14 @@ func (q *query) verbose() string {
 	for _, r := range q.relations {
 		line(&b, 0, "table %q: view", r.ref.Name)
 		for _, s := range r.sources {
+			if s.Memory() && r.indexed != nil {
+				for _, selection := range r.indexed.trace.Selections() {
+					for _, f := range selection.Files() {
+						line(&b, 1, "%s: level=%d, rows=%d, series=%d by index", f.Name, f.Level, f.Rows, f.Series)
+					}
+				}
+				continue
+			}
 			if s.Memory() {
 				line(&b, 1, "memory: rows=%d, series=%d, time=%s", s.Rows, len(r.loaded.Refs), span(s.MinT, s.MaxT))
 				continue

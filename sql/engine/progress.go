@@ -223,7 +223,7 @@ func (q *query) prepareStep(p *progress, i int) (ready bool, err error) {
 	} else {
 		maxT = min(maxT, step.Cut)
 	}
-	return true, q.makeView(r, sources, minT, maxT, true)
+	return true, q.makeView(r, sources, minT, maxT)
 }
 
 // collect runs the statement and holds its rows.

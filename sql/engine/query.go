@@ -92,6 +92,7 @@ func syntaxParams(p duck.Params) syntax.Params {
 func (q *query) bounds() error {
 	ast, n := q.statement.BoundsQuery()
 	if n == 0 {
+		q.statement.SetBounds(nil)
 		return nil
 	}
 	bounds := make([]*int64, n)
@@ -161,7 +162,7 @@ func (q *query) prepare() error {
 // start runs text in the child and returns its answer. The answer owns the query
 // from then on.
 func (q *query) start(text string) (*Answer, error) {
-	rows, err := q.session.Query(q.ctx, text, q.request.Params, worker.QueryOptions{MaxRows: q.engine.opts.MaxRows, MaxBytes: q.engine.opts.MaxBytes})
+	rows, err := q.session.Query(q.ctx, text, q.request.Params, worker.QueryOptions{MaxRows: q.engine.opts.MaxRows, MaxBytes: q.engine.opts.MaxBytes, Relay: q.request.Relay})
 	if err != nil {
 		return nil, q.shown(err)
 	}

@@ -48,12 +48,16 @@ func (r *registry) begin(tenant series.Tenant, sql string) *entry {
 }
 
 func (e *entry) add(b arrow.RecordBatch) {
-	e.rows.Add(b.NumRows())
 	var n int64
 	for _, c := range b.Columns() {
 		n += int64(c.Data().SizeInBytes())
 	}
-	e.bytes.Add(n)
+	e.count(b.NumRows(), n)
+}
+
+func (e *entry) count(rows, bytes int64) {
+	e.rows.Add(rows)
+	e.bytes.Add(bytes)
 }
 
 func (r *registry) end(e *entry, err error) {

@@ -43,6 +43,7 @@ type relation struct {
 	pruned  pruning
 	opened  map[string]*plan.Source // By file ID; nil: no series matches.
 	sources []*plan.Source          // Of the newest view.
+	indexed *indexed                // What its view reads by index; nil: nothing.
 	groups  []plan.Group
 }
 
@@ -52,9 +53,6 @@ func (r *relation) maxT() int64 { return r.ref.Filter.MaxT }
 // relate finds the statement's tables, hands the child what is in memory of them,
 // and takes the catalog's snapshot.
 func (q *query) relate() error {
-	if err := q.session.Exec(q.ctx, "CREATE SCHEMA "+schemaMetric, "CREATE SCHEMA memory."+schemaSystem); err != nil {
-		return fmt.Errorf("make schemas: %w", err)
-	}
 	for _, ref := range q.statement.Tables {
 		if err := q.makeTable(ref); err != nil {
 			return err

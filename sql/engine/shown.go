@@ -9,6 +9,9 @@ import (
 // shown makes an error of the child's fit for the client: places in the text are
 // those of what was sent, and our directories are not named.
 func (q *query) shown(err error) error {
+	if err == nil {
+		return nil
+	}
 	var d *duck.Error
 	if !errors.As(err, &d) {
 		return err

@@ -24,7 +24,7 @@ func (q *query) prepareWhole(r *relation) error {
 	if r.memory != nil {
 		sources = append(sources, r.memory)
 	}
-	return q.makeView(r, sources, r.minT(), r.maxT(), false)
+	return q.makeView(r, sources, r.minT(), r.maxT())
 }
 
 // live are the opened files among list that have a matching series.
@@ -118,18 +118,22 @@ func newSource(f *catalog.File, reader *block.Reader, r *relation) (*plan.Source
 
 // makeView makes, or makes anew, the view of r over sources, of which only rows
 // in minT … maxT are wanted.
-func (q *query) makeView(r *relation, sources []*plan.Source, minT, maxT int64, again bool) error {
+func (q *query) makeView(r *relation, sources []*plan.Source, minT, maxT int64) error {
+	r.indexed = nil
+	if !q.request.Scan && fewRows(sources, minT, maxT) {
+		s, err := q.loadIndexed(r, minT, maxT)
+		if err != nil {
+			return err
+		}
+		sources = []*plan.Source{s}
+	}
 	if err := q.link(r, sources); err != nil {
 		return err
 	}
 	r.sources = sources
 	r.groups = plan.Groups(sources, func(i, j int) plan.Overlap { return q.engine.overlaps.of(r, sources[i], sources[j]) })
 	v := plan.View{Table: r.table, Sources: sources, Groups: r.groups, MinT: minT, MaxT: maxT, Tests: r.tests}
-	statements := []string{v.SQL(r.view)}
-	if again {
-		statements = append([]string{"DROP VIEW IF EXISTS " + r.view}, statements...)
-	}
-	if err := q.session.Exec(q.ctx, statements...); err != nil {
+	if err := q.session.Exec(q.ctx, v.SQL(r.view)); err != nil {
 		return fmt.Errorf("make the view of table %q: %w", r.ref.Name, err)
 	}
 	return nil

@@ -46,6 +46,17 @@ func (r *recaster) batch(b arrow.RecordBatch) (arrow.RecordBatch, error) {
 	return array.NewRecordBatch(r.schema, columns, b.NumRows()), nil
 }
 
+// AsIs reports whether DuckDB's rows of this schema are the Arrow format's rows
+// already: no column is recast.
+func AsIs(schema *arrow.Schema) bool {
+	for _, f := range schema.Fields() {
+		if _, c := recast(f, false); c != nil {
+			return false
+		}
+	}
+	return true
+}
+
 // arrowEncoder writes the Arrow IPC stream format. Its end mark tells a whole
 // stream from a part of one.
 type arrowEncoder struct {

@@ -146,7 +146,7 @@ func (t *Table) Stub(name string) string {
 	for i, c := range t.Columns {
 		list[i] = "NULL::" + c.Type() + " AS " + Quote(c.Name)
 	}
-	return "CREATE VIEW " + name + " AS SELECT " + strings.Join(list, ", ") + " WHERE false"
+	return "CREATE OR REPLACE VIEW " + name + " AS SELECT " + strings.Join(list, ", ") + " WHERE false"
 }
 
 // Quote makes an identifier of SQL.

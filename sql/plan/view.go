@@ -49,7 +49,7 @@ func (v *View) SQL(name string) string {
 	for i, c := range v.Table.Columns {
 		list = append(list, v.inner(i)+" AS "+Quote(c.Name))
 	}
-	return fmt.Sprintf("CREATE VIEW %s AS SELECT %s FROM (%s)", name, strings.Join(list, ", "), strings.Join(parts, "\nUNION ALL "))
+	return fmt.Sprintf("CREATE OR REPLACE VIEW %s AS SELECT %s FROM (%s)", name, strings.Join(list, ", "), strings.Join(parts, "\nUNION ALL "))
 }
 
 // inner is the name inside the view of the table's column i.

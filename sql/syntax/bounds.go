@@ -3,6 +3,7 @@ package syntax
 import (
 	"encoding/json"
 	"math"
+	"time"
 )
 
 // bound compares a table's column time with a value.
@@ -41,6 +42,10 @@ func (c *checker) timeBounds(n node, u *use) []bound {
 	}
 }
 
+// clockSlack: now() is when a transaction began, by a clock that need not be read
+// as ours is.
+const clockSlack = time.Second
+
 // bound makes bounds of "time op e", if they will hold. What the bounds come to
 // is asked before the statement runs. An e that only grows as the clock goes on
 // is then greater when the statement runs: good for a lower bound, wrong for an
@@ -57,7 +62,11 @@ func (c *checker) bound(op string, e node) []bound {
 	if moves(e) && (!lower || !grows(e)) {
 		return nil
 	}
-	c.st.values = append(c.st.values, v)
+	if t, ok := c.evaluate(e, lower, time.Now().Add(-clockSlack)); ok {
+		v.known = &t
+	} else {
+		c.st.values = append(c.st.values, v)
+	}
 	return []bound{{op, v}}
 }
 

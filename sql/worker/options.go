@@ -33,6 +33,9 @@ type Options struct {
 	StartAfter time.Duration
 	// MaxUses is how many queries a child serves in its life.
 	MaxUses int
+	// Prepare are statements that each fresh DuckDB instance runs before its query
+	// comes: when nobody waits.
+	Prepare []string
 	// AllowNoLandlock lets children run where the kernel lacks Landlock. They can
 	// then read and write what the node can.
 	AllowNoLandlock bool

@@ -117,7 +117,7 @@ func (p *process) greet(o Options) error {
 		Dir: p.dir,
 		Duck: duck.Options{
 			Threads: o.Threads, MemoryBytes: o.MemoryBytes,
-			TempDir: p.tmp(), TempBytes: o.TempBytes, FilesDir: p.files(),
+			TempDir: p.tmp(), TempBytes: o.TempBytes, FilesDir: p.files(), Prepare: o.Prepare,
 		},
 		DataBytes: o.dataBytes(), FileBytes: max(o.TempBytes, 1), CPUSeconds: o.CPUSeconds,
 		AllowNoLandlock: o.AllowNoLandlock,

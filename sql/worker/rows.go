@@ -22,6 +22,9 @@ type QueryOptions struct {
 	// Buffer makes Query wait for the end of the result, or its first MiB, so that
 	// the errors of most queries come before their first row.
 	Buffer bool
+	// Relay says that the rows will be relayed: the child need not join small
+	// batches, which is for those who decode them.
+	Relay bool
 }
 
 // bufferBytes is what Query reads ahead with QueryOptions.Buffer.
@@ -51,6 +54,7 @@ func (s *Session) Query(ctx context.Context, sql string, params duck.Params, o Q
 	if err != nil {
 		return nil, err
 	}
+	q.Apart = o.Relay
 	text, err := json.Marshal(q)
 	if err != nil {
 		return nil, err
@@ -232,24 +236,34 @@ func (messages) Release() {}
 
 // Message implements ipc.MessageReader.
 func (m messages) Message() (*ipc.Message, error) {
+	raw, err := m.read()
+	if err != nil {
+		return nil, err
+	}
+	return ipc.NewMessage(memory.NewBufferBytes(raw.meta), memory.NewBufferBytes(raw.body)), nil
+}
+
+// rawMessage is an Arrow message whose metadata was verified.
+type rawMessage struct{ meta, body []byte }
+
+// read returns the next message; the end is io.EOF.
+func (m messages) read() (raw rawMessage, err error) {
 	if m.done || m.Rows.err != nil {
-		return nil, io.EOF
+		return raw, io.EOF
 	}
-	meta, err := m.part(kindMeta, 0)
-	if err != nil {
-		return nil, err
+	if raw.meta, err = m.part(kindMeta, 0); err != nil {
+		return raw, err
 	}
-	if err := verify(meta); err != nil {
+	if err := verify(raw.meta); err != nil {
 		m.Rows.err = m.answer.fail(fmt.Errorf("%w: %w", err, errProtocol))
-		return nil, m.Rows.err
+		return raw, m.Rows.err
 	}
-	body, err := m.part(kindBody, m.bodyHint)
-	if err != nil {
-		return nil, err
+	if raw.body, err = m.part(kindBody, m.bodyHint); err != nil {
+		return raw, err
 	}
-	m.bodyHint = len(body)
-	m.bytes += int64(len(body))
-	return ipc.NewMessage(memory.NewBufferBytes(meta), memory.NewBufferBytes(body)), nil
+	m.bodyHint = len(raw.body)
+	m.bytes += int64(len(raw.body))
+	return raw, nil
 }
 
 // part returns a message of the wanted kind. The end of the answer is io.EOF.

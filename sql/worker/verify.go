@@ -145,3 +145,18 @@ func (v *verifier) batch(t table) {
 		v.bad = true
 	}
 }
+
+// rowsOf is the number of rows that verified metadata of a batch claim; 0 for
+// other messages.
+func rowsOf(meta []byte) int64 {
+	v := &verifier{buf: meta}
+	message := v.at(0)
+	if kind := message.field(1); kind == 0 || meta[kind] != headerBatch {
+		return 0
+	}
+	p := v.table(message, 2).field(0)
+	if p == 0 {
+		return 0
+	}
+	return int64(binary.LittleEndian.Uint64(meta[p:]))
+}

@@ -31,6 +31,7 @@ type question struct {
 	SQL        string           `json:"sql"`
 	Positional []value          `json:"positional,omitempty"`
 	Named      map[string]value `json:"named,omitempty"`
+	Apart      bool             `json:"apart,omitempty"` // Batches are not joined.
 }
 
 // value is a parameter's value as text, exact for every type.

@@ -1,0 +1,107 @@
+package engine
+
+import (
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"herringbone/sql/plan"
+	"herringbone/sql/rows"
+	"herringbone/storage/block"
+	"herringbone/storage/series"
+)
+
+// Few rows are read by the series index of the files, page by page and each page
+// with its checksum, and handed over like rows in memory: DuckDB would decode the
+// label columns of whole row groups to find them, after we had read whole files
+// for their checksum.
+const (
+	alwaysIndexed = 20_000  // Rows that are always read so.
+	mostIndexed   = 200_000 // Rows that are, if they are a small share:
+	indexedShare  = 16      // of one in so many.
+)
+
+// indexed is what was read by index.
+type indexed struct {
+	rows.Memory
+	trace *series.Trace // nil: nobody asked for a plan.
+}
+
+// fewRows estimates what sources hold of r in minT … maxT, and whether that is
+// little enough to be read by index.
+func fewRows(sources []*plan.Source, minT, maxT int64) bool {
+	var wanted, all int64
+	for _, s := range sources {
+		if s.Memory() {
+			wanted += s.Rows
+			continue
+		}
+		all += s.File.Rows
+		for _, ref := range s.Refs(minT, maxT) {
+			wanted += share(ref, minT, maxT)
+			if wanted > mostIndexed {
+				return false
+			}
+		}
+	}
+	return all > 0 && (wanted <= alwaysIndexed || wanted <= all/indexedShare)
+}
+
+// share estimates how many samples of a series lie in minT … maxT.
+func share(ref block.Ref, minT, maxT int64) int64 {
+	from, to := max(ref.MinT, minT), min(ref.MaxT, maxT)
+	if from <= ref.MinT && to >= ref.MaxT {
+		return ref.Rows
+	}
+	return 1 + int64(float64(ref.Rows)*float64(to-from)/float64(ref.MaxT-ref.MinT))
+}
+
+// loadIndexed hands the child the rows of r in minT … maxT, from memory and files,
+// deduplicated, and returns the source that they are then.
+func (q *query) loadIndexed(r *relation, minT, maxT int64) (*plan.Source, error) {
+	ctx := q.ctx
+	r.indexed = &indexed{}
+	if q.command.Explain {
+		r.indexed.trace = &series.Trace{}
+		ctx = series.WithTrace(ctx, r.indexed.trace)
+	}
+	set, err := q.engine.opts.Store.Select(ctx, q.tenant, series.Query{Matchers: r.matchers, MinT: minT, MaxT: maxT})
+	if err != nil {
+		return nil, fmt.Errorf("select rows by index: %w", err)
+	}
+	defer set.Close()
+	var list []series.Series
+	for set.Next() {
+		// A series with a label that is no column came into being after the columns
+		// were looked up.
+		if s := set.At(); r.knows(s.Labels()) {
+			list = append(list, s)
+		}
+	}
+	if err := set.Err(); err != nil {
+		return nil, fmt.Errorf("select rows by index: %w", err)
+	}
+	name := fmt.Sprintf("__indexed_%d", len(q.report.loaded))
+	err = q.session.Load(q.ctx, name, func(w io.Writer) (err error) {
+		r.indexed.Memory, err = rows.WriteMemory(w, r.table, list)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("hand over rows found by index: %w", err)
+	}
+	q.report.loaded = append(q.report.loaded, name)
+	return memorySource(name, &r.indexed.Memory), nil
+}
+
+// knows reports whether all labels are columns of r.
+func (r *relation) knows(ls labels.Labels) bool {
+	known := true
+	ls.Range(func(l labels.Label) {
+		known = known && (l.Name == labels.MetricName || slices.ContainsFunc(r.table.Columns, func(c plan.Column) bool {
+			return c.Kind == plan.Label && c.Label == l.Name
+		}))
+	})
+	return known
+}
