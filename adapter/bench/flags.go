@@ -17,7 +17,7 @@ func Commands(app *kingpin.Application) map[string]func(ctx context.Context) err
 	top := app.Command("bench", "Put load on Prometheus-compatible stores and measure them.")
 	commands := map[string]func(ctx context.Context) error{}
 	for _, add := range []func(*kingpin.CmdClause) (*kingpin.CmdClause, func(context.Context) error){
-		writeCommand, queryCommand, compareCommand,
+		writeCommand, queryCommand, compareCommand, sqlCommand,
 	} {
 		clause, run := add(top)
 		commands[clause.FullCommand()] = run
@@ -89,6 +89,29 @@ func compareCommand(top *kingpin.CmdClause) (*kingpin.CmdClause, func(context.Co
 		o.Query.Timeout = o.Write.Timeout
 		return Compare(ctx, o, os.Stdout)
 	}
+}
+
+func sqlCommand(top *kingpin.CmdClause) (*kingpin.CmdClause, func(context.Context) error) {
+	c := top.Command("sql", "Write a load to a node of its own and ask it and DuckDB alone the same questions in SQL.")
+	o := DefaultSQLOptions()
+	l := &o.Load
+	c.Flag("rows", "Number of rows, about.").Default(fmt.Sprint(l.Rows)).Int64Var(&l.Rows)
+	c.Flag("series", "Number of series without those of the year.").Default(fmt.Sprint(l.Series)).IntVar(&l.Series)
+	c.Flag("days", "Days that they span.").Default(fmt.Sprint(l.Days)).IntVar(&l.Days)
+	c.Flag("year-series", "Number of series that span a year, at one sample a minute.").Default(fmt.Sprint(l.YearSeries)).IntVar(&l.YearSeries)
+	c.Flag("year-days", "Days of that year.").Default(fmt.Sprint(l.YearDays)).IntVar(&l.YearDays)
+	c.Flag("seed", "Of the random values.").Default(fmt.Sprint(l.Seed)).Uint64Var(&l.Seed)
+	c.Flag("data", "Directory that is kept; a load that is in it already is used again. A temporary one by default.").StringVar(&o.Data)
+	c.Flag("adapter", "Our binary; this one by default.").StringVar(&o.Adapter)
+	c.Flag("memory", "The node's memory of a generation, in MiB: more makes fewer files.").Default(fmt.Sprint(o.MemoryMiB)).IntVar(&o.MemoryMiB)
+	c.Flag("only", "Ask only questions with this text in their name.").StringVar(&o.Only)
+	c.Flag("runs", "Timed repetitions of each question.").Default(fmt.Sprint(o.Runs)).IntVar(&o.Runs)
+	c.Flag("last-runs", "Timed repetitions of each question for a last value.").Default(fmt.Sprint(o.LastRuns)).IntVar(&o.LastRuns)
+	c.Flag("answer-bytes", "Size of the answer in whose course the node's memory is watched; 0 is none.").Default(fmt.Sprint(o.AnswerBytes)).Int64Var(&o.AnswerBytes)
+	c.Flag("read-rate", "Bytes a second at which it is read.").Default(fmt.Sprint(o.ReadRate)).Int64Var(&o.ReadRate)
+	c.Flag("timeout", "Bound of the whole run.").Default(o.Timeout.String()).DurationVar(&o.Timeout)
+	c.Flag("json", "File to write the results to.").StringVar(&o.JSON)
+	return c, func(ctx context.Context) error { return SQL(ctx, o, os.Stdout) }
 }
 
 // loadFlags returns the start as text; it has two forms and a default that

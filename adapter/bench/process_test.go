@@ -99,8 +99,8 @@ func TestParseMemory(t *testing.T) {
 			t.Errorf("%q: got %+v, %v", text, got, err)
 		}
 	}
-	f("Name:\tx\nVmHWM:\t  12 kB\nRssAnon:\t 3 kB\n", memory{peak: 12 << 10, anon: 3 << 10}, true)
+	f("Name:\tx\nVmHWM:\t  12 kB\nVmRSS:\t 7 kB\nRssAnon:\t 3 kB\n", memory{peak: 12 << 10, resident: 7 << 10, anon: 3 << 10}, true)
 	f("Name:\tzombie\n", memory{}, false)
 	f("VmHWM:\t  12 MB\nRssAnon:\t 3 kB\n", memory{}, false)
-	f("VmHWM:\t  12 kB\n", memory{}, false)
+	f("VmHWM:\t  12 kB\nRssAnon:\t 3 kB\n", memory{}, false)
 }
