@@ -60,6 +60,7 @@ func (s SQLConfig) children(dir string, f flags) worker.Options {
 	}
 	// The last resort if a query escapes its deadline: all cores for all its time.
 	o.CPUSeconds = int64(time.Duration(s.MaxTimeout).Seconds()+60) * int64(runtime.NumCPU())
+	o.Prepare = engine.Prepare()
 	o.AllowNoLandlock = f.sqlWithoutLandlock
 	return o
 }

@@ -63,7 +63,7 @@ func TestQueryBindsParameters(t *testing.T) {
 	at := time.Date(2024, 2, 29, 12, 0, 0, 123456000, time.UTC)
 	got := rows(t, i, "SELECT $1, $2, $3, $4, $5, $6 = '\\x00\\x01'::BLOB, $7 = TIMESTAMPTZ '2024-02-29 12:00:00.123456+00', typeof($7)",
 		nil, true, int64(-1<<63), uint64(1<<64-1), "a\x00b", []byte{0, 1}, at)
-	want := []string{"(null)|true|-9223372036854775808|18446744073709551615|a\x00b|true|true|TIMESTAMP WITH TIME ZONE"}
+	want := []string{"(null)|1|-9223372036854775808|18446744073709551615|a\x00b|1|1|TIMESTAMP WITH TIME ZONE"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -173,7 +173,7 @@ func TestLoadedTableIsReadManyTimes(t *testing.T) {
 	if err := i.Load(context.Background(), `my "rows"`, rdr); err != nil {
 		t.Fatal(err)
 	}
-	got := rows(t, i, `SELECT count(*), count(DISTINCT a.job), count(a.job), sum(a.n) FROM "my ""rows""" a JOIN "my ""rows""" b USING (n)`)
+	got := rows(t, i, `SELECT count(*), count(DISTINCT a.job), count(a.job), sum(a.n)::BIGINT FROM "my ""rows""" a JOIN "my ""rows""" b USING (n)`)
 	if got[0] != "10000|3|7500|49995000" {
 		t.Error(got)
 	}

@@ -78,6 +78,7 @@ func (o Options) settings() []string {
 		// type or their digits on the way to Arrow.
 		"SET arrow_lossless_conversion = true",
 		"SET explain_output = 'all'",
+		"SET streaming_buffer_size = '2MiB'",
 	}
 	if temp != "" {
 		out = append(out, fmt.Sprintf("SET max_temp_directory_size = '%d bytes'", o.TempBytes))

@@ -14,6 +14,7 @@ type Engine struct {
 	opts     Options
 	verified *verifier
 	overlaps *overlaps
+	trees    *trees
 	running  *registry
 	metrics  *metrics
 }
@@ -24,7 +25,7 @@ func New(o Options) (*Engine, error) {
 		return nil, fmt.Errorf("SQL engine: %w", err)
 	}
 	return &Engine{
-		opts: o, verified: newVerifier(o.Path), overlaps: newOverlaps(), running: newRegistry(),
+		opts: o, verified: newVerifier(o.Path), overlaps: newOverlaps(), trees: newTrees(), running: newRegistry(),
 		metrics: newMetrics(o.Registerer),
 	}, nil
 }

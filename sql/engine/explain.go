@@ -176,7 +176,7 @@ func (q *query) hide(text string) string {
 	text = strings.ReplaceAll(text, q.session.Dir()+"/", "")
 	for _, r := range q.relations {
 		for _, s := range append([]*plan.Source{r.memory}, r.sources...) {
-			if s != nil && s.Memory() {
+			if s != nil && s.Memory() && !r.direct {
 				text = strings.ReplaceAll(text, s.Path, "handed_over")
 			}
 		}

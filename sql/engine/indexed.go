@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -58,9 +59,37 @@ func share(ref block.Ref, minT, maxT int64) int64 {
 	return 1 + int64(float64(ref.Rows)*float64(to-from)/float64(ref.MaxT-ref.MinT))
 }
 
-// loadIndexed hands the child the rows of r in minT … maxT, from memory and files,
-// deduplicated, and returns the source that they are then.
-func (q *query) loadIndexed(r *relation, minT, maxT int64) (*plan.Source, error) {
+// makeIndexed makes the table of r of its rows in minT … maxT, from memory and
+// files, deduplicated: if it can, as a table of that name, which saves a view.
+func (q *query) makeIndexed(r *relation, minT, maxT int64) error {
+	list, done, err := q.selectIndexed(r, minT, maxT)
+	if err != nil {
+		return fmt.Errorf("select rows by index: %w", err)
+	}
+	defer done()
+	name, write := r.ref.Name, rows.WriteTable
+	direct := r.schema == schemaMain && r.table.Metric != "" && !r.viewed
+	if !direct {
+		name, write = fmt.Sprintf("__indexed_%d", len(q.report.loaded)), rows.WriteMemory
+	}
+	err = q.session.Load(q.ctx, name, func(w io.Writer) (err error) {
+		r.indexed.Memory, err = write(w, r.table, list)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("hand over rows found by index: %w", err)
+	}
+	q.report.loaded = append(q.report.loaded, name)
+	r.sources, r.groups = []*plan.Source{memorySource(name, &r.indexed.Memory)}, nil
+	if direct {
+		r.direct = true
+		return nil
+	}
+	return q.execView(r, minT, maxT)
+}
+
+// selectIndexed finds the series. done ends their use.
+func (q *query) selectIndexed(r *relation, minT, maxT int64) (list []series.Series, done func() error, err error) {
 	ctx := q.ctx
 	r.indexed = &indexed{}
 	if q.command.Explain {
@@ -69,10 +98,8 @@ func (q *query) loadIndexed(r *relation, minT, maxT int64) (*plan.Source, error)
 	}
 	set, err := q.engine.opts.Store.Select(ctx, q.tenant, series.Query{Matchers: r.matchers, MinT: minT, MaxT: maxT})
 	if err != nil {
-		return nil, fmt.Errorf("select rows by index: %w", err)
+		return nil, nil, err
 	}
-	defer set.Close()
-	var list []series.Series
 	for set.Next() {
 		// A series with a label that is no column came into being after the columns
 		// were looked up.
@@ -81,18 +108,9 @@ func (q *query) loadIndexed(r *relation, minT, maxT int64) (*plan.Source, error)
 		}
 	}
 	if err := set.Err(); err != nil {
-		return nil, fmt.Errorf("select rows by index: %w", err)
+		return nil, nil, errors.Join(err, set.Close())
 	}
-	name := fmt.Sprintf("__indexed_%d", len(q.report.loaded))
-	err = q.session.Load(q.ctx, name, func(w io.Writer) (err error) {
-		r.indexed.Memory, err = rows.WriteMemory(w, r.table, list)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("hand over rows found by index: %w", err)
-	}
-	q.report.loaded = append(q.report.loaded, name)
-	return memorySource(name, &r.indexed.Memory), nil
+	return list, set.Close, nil
 }
 
 // knows reports whether all labels are columns of r.

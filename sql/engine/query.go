@@ -62,9 +62,14 @@ func (q *query) run() (*Answer, error) {
 
 // parse makes the child parse the statement, and checks it.
 func (q *query) parse() error {
-	ast, err := q.session.AST(q.ctx, q.command.Select)
-	if err != nil {
-		return fmt.Errorf("parse: %w", err)
+	key := treeKey{q.tenant, q.command.Select}
+	ast := q.engine.trees.get(key)
+	var err error
+	if ast == nil {
+		if ast, err = q.session.AST(q.ctx, q.command.Select); err != nil {
+			return fmt.Errorf("parse: %w", err)
+		}
+		q.engine.trees.put(key, ast)
 	}
 	q.statement, err = syntax.Parse(ast, q.command.Select, syntaxParams(q.request.Params))
 	if err != nil {

@@ -43,7 +43,9 @@ type relation struct {
 	pruned  pruning
 	opened  map[string]*plan.Source // By file ID; nil: no series matches.
 	sources []*plan.Source          // Of the newest view.
-	indexed *indexed                // What its view reads by index; nil: nothing.
+	indexed *indexed                // What was read by index; nil: nothing.
+	direct  bool                    // Those rows are a table of the name, not a view.
+	viewed  bool                    // There is a view of the name.
 	groups  []plan.Group
 }
 

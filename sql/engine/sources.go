@@ -119,20 +119,27 @@ func newSource(f *catalog.File, reader *block.Reader, r *relation) (*plan.Source
 // makeView makes, or makes anew, the view of r over sources, of which only rows
 // in minT … maxT are wanted.
 func (q *query) makeView(r *relation, sources []*plan.Source, minT, maxT int64) error {
+	if r.direct { // By a step before.
+		if err := q.session.Exec(q.ctx, "DROP TABLE "+r.view); err != nil {
+			return fmt.Errorf("make table %q anew: %w", r.ref.Name, err)
+		}
+		r.direct = false
+	}
 	r.indexed = nil
 	if !q.request.Scan && fewRows(sources, minT, maxT) {
-		s, err := q.loadIndexed(r, minT, maxT)
-		if err != nil {
-			return err
-		}
-		sources = []*plan.Source{s}
+		return q.makeIndexed(r, minT, maxT)
 	}
 	if err := q.link(r, sources); err != nil {
 		return err
 	}
 	r.sources = sources
 	r.groups = plan.Groups(sources, func(i, j int) plan.Overlap { return q.engine.overlaps.of(r, sources[i], sources[j]) })
-	v := plan.View{Table: r.table, Sources: sources, Groups: r.groups, MinT: minT, MaxT: maxT, Tests: r.tests}
+	return q.execView(r, minT, maxT)
+}
+
+func (q *query) execView(r *relation, minT, maxT int64) error {
+	r.viewed = true
+	v := plan.View{Table: r.table, Sources: r.sources, Groups: r.groups, MinT: minT, MaxT: maxT, Tests: r.tests}
 	if err := q.session.Exec(q.ctx, v.SQL(r.view)); err != nil {
 		return fmt.Errorf("make the view of table %q: %w", r.ref.Name, err)
 	}

@@ -53,8 +53,12 @@ func (v *View) SQL(name string) string {
 }
 
 // inner is the name inside the view of the table's column i.
-func (v *View) inner(i int) string {
-	switch c := v.Table.Columns[i]; c.Kind {
+func (v *View) inner(i int) string { return Inner(i, v.Table.Columns[i]) }
+
+// Inner names column i of a table inside views and in the tables of rows in
+// memory that they read.
+func Inner(i int, c Column) string {
+	switch c.Kind {
 	case Time:
 		return colTime
 	case Value:
@@ -68,13 +72,9 @@ func (v *View) inner(i int) string {
 	case Name:
 		return colName
 	default:
-		return InnerLabel(i)
+		return fmt.Sprintf("l%d", i)
 	}
 }
-
-// InnerLabel names the label in column i of a table inside views and in the
-// table of the rows in memory.
-func InnerLabel(i int) string { return fmt.Sprintf("l%d", i) }
 
 // plain reads what no group holds: the sources outside of groups, and of those in
 // a group the time that is not shared.

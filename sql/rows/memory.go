@@ -29,12 +29,25 @@ type Memory struct {
 // WriteMemory writes the samples of list as rows of t, with the columns that views
 // of package plan expect of a memory source.
 func WriteMemory(w io.Writer, t plan.Table, list []series.Series) (Memory, error) {
-	m := newMemoryWriter(w, t, list)
+	return write(w, t, list, false)
+}
+
+// WriteTable writes the samples of list, staleness markers aside, as the very rows
+// and columns of the table of one metric.
+func WriteTable(w io.Writer, t plan.Table, list []series.Series) (Memory, error) {
+	return write(w, t, list, true)
+}
+
+func write(w io.Writer, t plan.Table, list []series.Series, final bool) (Memory, error) {
+	m := newMemoryWriter(w, t, list, final)
 	defer m.release()
 	var samples series.Samples
 	for i, s := range list {
 		if err := s.Read(&samples); err != nil {
 			return Memory{}, fmt.Errorf("read series %s: %w", s.Labels(), err)
+		}
+		if final {
+			dropStale(&samples)
 		}
 		if samples.Len() == 0 {
 			continue
@@ -51,39 +64,69 @@ func WriteMemory(w io.Writer, t plan.Table, list []series.Series) (Memory, error
 	return m.out, nil
 }
 
+// dropStale takes the staleness markers out of s.
+func dropStale(s *series.Samples) {
+	n := 0
+	for i := range s.Len() {
+		if s.IsStale(i) {
+			continue
+		}
+		s.Times[n], s.Values[n] = s.Times[i], s.Values[i]
+		if s.Starts != nil {
+			s.Starts[n] = s.Starts[i]
+		}
+		if s.Histograms != nil {
+			s.Histograms[n] = s.Histograms[i]
+		}
+		n++
+	}
+	s.Times, s.Values = s.Times[:n], s.Values[:n]
+	if s.Starts != nil {
+		s.Starts = s.Starts[:n]
+	}
+	if s.Histograms != nil {
+		s.Histograms = s.Histograms[:n]
+	}
+}
+
 // memoryWriter writes batches of samples.
 type memoryWriter struct {
 	ipc      *ipc.Writer
 	schema   *arrow.Schema
 	t        plan.Table
+	final    bool          // The columns are the table's, not those that views expect.
 	labels   []*dictionary // By column of t; nil for others.
 	builders []array.Builder
 	rows     int
 	out      Memory
 }
 
-func newMemoryWriter(w io.Writer, t plan.Table, list []series.Series) *memoryWriter {
-	m := &memoryWriter{t: t, labels: make([]*dictionary, len(t.Columns))}
-	fields := []arrow.Field{
-		{Name: "t", Type: timestamp},
-		{Name: "v", Type: arrow.PrimitiveTypes.Float64, Nullable: true},
-		{Name: "s", Type: arrow.FixedWidthTypes.Boolean},
+func newMemoryWriter(w io.Writer, t plan.Table, list []series.Series, final bool) *memoryWriter {
+	m := &memoryWriter{t: t, final: final, labels: make([]*dictionary, len(t.Columns))}
+	fields := []arrow.Field{{Name: "t", Type: timestamp}, {Name: "v", Type: arrow.PrimitiveTypes.Float64, Nullable: true}}
+	if final {
+		fields[0].Name, fields[1].Name = plan.TimeColumn, plan.ValueColumn
+	} else {
+		fields = append(fields, arrow.Field{Name: "s", Type: arrow.FixedWidthTypes.Boolean})
 	}
 	for i, c := range t.Columns {
-		switch c.Kind {
-		case plan.Count:
-			fields = append(fields, arrow.Field{Name: "hc", Type: arrow.PrimitiveTypes.Float64, Nullable: true})
-		case plan.Sum:
-			fields = append(fields, arrow.Field{Name: "hs", Type: arrow.PrimitiveTypes.Float64, Nullable: true})
-		case plan.Start:
-			fields = append(fields, arrow.Field{Name: "st", Type: timestamp, Nullable: true})
-		case plan.Name:
-			m.labels[i] = newDictionary(list, "__name__")
-			fields = append(fields, arrow.Field{Name: "n", Type: dictionaryType})
-		case plan.Label:
-			m.labels[i] = newDictionary(list, c.Label)
-			fields = append(fields, arrow.Field{Name: plan.InnerLabel(i), Type: dictionaryType, Nullable: true})
+		f := arrow.Field{Name: c.Name, Nullable: true}
+		if !final {
+			f.Name = plan.Inner(i, c)
 		}
+		switch c.Kind {
+		case plan.Count, plan.Sum:
+			f.Type = arrow.PrimitiveTypes.Float64
+		case plan.Start:
+			f.Type = timestamp
+		case plan.Name:
+			f.Type, m.labels[i] = dictionaryType, newDictionary(list, "__name__")
+		case plan.Label:
+			f.Type, m.labels[i] = dictionaryType, newDictionary(list, c.Label)
+		default:
+			continue
+		}
+		fields = append(fields, f)
 	}
 	m.schema = arrow.NewSchema(fields, nil)
 	for _, f := range fields {
@@ -159,19 +202,19 @@ func (m *memoryWriter) series(at int, s *series.Samples) error {
 func (m *memoryWriter) fill(at int, s *series.Samples, from, to int) {
 	times := m.builders[0].(*array.TimestampBuilder)
 	values := m.builders[1].(*array.Float64Builder)
-	stale := m.builders[2].(*array.BooleanBuilder)
 	for i := from; i < to; i++ {
 		times.Append(arrow.Timestamp(s.Times[i]))
-		marker := s.IsStale(i)
-		stale.Append(marker)
-		m.out.Stale = m.out.Stale || marker
 		if isHistogram(s, i) {
 			values.AppendNull()
 		} else {
 			values.Append(s.Values[i])
 		}
 	}
-	k := 3
+	k := 2
+	if !m.final {
+		m.fillStale(s, from, to)
+		k = 3
+	}
 	for i, c := range m.t.Columns {
 		switch c.Kind {
 		case plan.Count, plan.Sum:
@@ -184,6 +227,15 @@ func (m *memoryWriter) fill(at int, s *series.Samples, from, to int) {
 			continue
 		}
 		k++
+	}
+}
+
+func (m *memoryWriter) fillStale(s *series.Samples, from, to int) {
+	stale := m.builders[2].(*array.BooleanBuilder)
+	for i := from; i < to; i++ {
+		marker := s.IsStale(i)
+		stale.Append(marker)
+		m.out.Stale = m.out.Stale || marker
 	}
 }
 

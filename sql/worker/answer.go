@@ -100,8 +100,11 @@ func (w *rowsWriter) Write(b []byte) (int, error) {
 
 // next returns the next message of the answer: meta, body or ok. All else is an
 // error, and every error is the end of the answer.
-func (a *answer) next(hint int) (kind, []byte, error) {
-	k, payload, err := a.session.proc.receive(fromChild, hint)
+func (a *answer) next(hint int) (kind, []byte, error) { return a.nextInto(hint, nil) }
+
+// nextInto is next that uses memory again.
+func (a *answer) nextInto(hint int, into []byte) (kind, []byte, error) {
+	k, payload, err := a.session.proc.receiveInto(fromChild, hint, into)
 	switch {
 	case err != nil:
 		return 0, nil, a.fail(err)

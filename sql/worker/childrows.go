@@ -94,6 +94,9 @@ func (c *child) query(r request) error {
 // message costs the child, the parent and its client some ten microseconds.
 const joined = 32 << 10
 
+// joinedBytes bounds a message likewise, where rows are wide.
+const joinedBytes = 2 << 20
+
 // firstJoined bounds the first message, so that first rows come soon.
 const firstJoined = 2 << 10
 
@@ -102,6 +105,7 @@ type joiner struct {
 	writer *ipc.Writer
 	held   []arrow.RecordBatch
 	rows   int64
+	bytes  int64
 	began  bool
 	apart  bool // Batches are sent as they come.
 }
@@ -110,7 +114,8 @@ func (j *joiner) add(b arrow.RecordBatch) error {
 	b.Retain()
 	j.held = append(j.held, b)
 	j.rows += b.NumRows()
-	if !j.apart && j.rows < joined && (j.began || j.rows < firstJoined) {
+	j.bytes += sizeOf(b)
+	if !j.apart && j.rows < joined && j.bytes < joinedBytes && (j.began || j.rows < firstJoined) {
 		return nil
 	}
 	j.began = true
@@ -161,19 +166,23 @@ func (j *joiner) release() {
 	for _, b := range j.held {
 		b.Release()
 	}
-	j.held, j.rows = j.held[:0], 0
+	j.held, j.rows, j.bytes = j.held[:0], 0, 0
 }
 
 // splitAt is the size above which a batch is sent in pieces.
 const splitAt = maxBody / 4
 
+func sizeOf(b arrow.RecordBatch) (n int64) {
+	for _, column := range b.Columns() {
+		n += int64(column.Data().SizeInBytes())
+	}
+	return n
+}
+
 func writeBatch(w *ipc.Writer, b arrow.RecordBatch) error {
 	rows := b.NumRows()
 	each := rows
-	size := int64(0)
-	for _, column := range b.Columns() {
-		size += int64(column.Data().SizeInBytes())
-	}
+	size := sizeOf(b)
 	if size > splitAt {
 		each = max(1, rows*splitAt/size)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // kind is the type of a message.
@@ -40,7 +41,7 @@ const (
 	maxBody      = 64 << 20
 	maxAnswer    = 64 << 20
 	maxFail      = 256 << 10
-	socketBuffer = 64 << 10
+	socketBuffer = 128 << 10
 )
 
 // errProtocol is the other side not speaking the protocol.
@@ -89,7 +90,12 @@ func (f frames) send(k kind, payload []byte) error {
 // receive reads a message of at most limit(kind) bytes. Memory grows with what
 // has arrived; hint is a guess of the length that the caller can afford.
 func (f frames) receive(limit func(kind) int, hint int) (kind, []byte, error) {
-	var payload []byte
+	return f.receiveInto(limit, hint, nil)
+}
+
+// receiveInto is receive that uses the memory of payload again.
+func (f frames) receiveInto(limit func(kind) int, hint int, payload []byte) (kind, []byte, error) {
+	payload = payload[:0]
 	for first := kind(0); ; {
 		var head [headBytes]byte
 		if _, err := io.ReadFull(f.r, head[:]); err != nil {
@@ -107,7 +113,7 @@ func (f frames) receive(limit func(kind) int, hint int) (kind, []byte, error) {
 			payload = make([]byte, 0, max(hint, n))
 		}
 		old := len(payload)
-		payload = append(payload, make([]byte, n)...)
+		payload = slices.Grow(payload, n)[:old+n]
 		if _, err := io.ReadFull(f.r, payload[old:]); err != nil {
 			return 0, nil, err
 		}

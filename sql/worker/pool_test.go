@@ -162,7 +162,7 @@ func TestSessionTalksToDuckDB(t *testing.T) {
 	}
 	at := time.UnixMicro(1_700_000_000_123_456)
 	got, err := rows(t.Context(), s, "SELECT $1, $2, $3, $4, $5::VARCHAR, epoch_us($6), $7 = 'a'::BLOB", nil, true, int64(-5), uint64(1<<64-1), 0.1, at, []byte("a"))
-	if err != nil || got[0] != "(null)|true|-5|18446744073709551615|0.1|1700000000123456|true" {
+	if err != nil || got[0] != "(null)|1|-5|18446744073709551615|0.1|1700000000123456|1" {
 		t.Errorf("%v %v", got, err)
 	}
 }

@@ -25,54 +25,42 @@ func (r *Rows) Relay(w io.Writer, seen func(rows, bytes int64)) error {
 	if _, err := schema.WritePayload(w); err != nil {
 		return fmt.Errorf("write Arrow schema: %w", err)
 	}
+	var raw rawMessage
+	var err error
 	for {
-		meta, body, err := r.message()
-		if err != nil {
-			r.err = err
-			return err
-		}
-		if meta == nil {
+		raw, err = messages{r}.read(raw)
+		if err == io.EOF && r.err == nil {
 			break
 		}
-		rows := rowsOf(meta)
-		r.rows += rows
-		if err := r.checkLimits(); err != nil {
-			r.err = err
-			return err
+		if err != nil {
+			r.err = r.cause(err)
+			return r.err
 		}
-		seen(rows, int64(len(body)))
-		if err := writeMessage(w, meta, body); err != nil {
+		rows := rowsOf(raw.meta)
+		r.rows += rows
+		seen(rows, int64(len(raw.body)))
+		if r.err = r.checkLimits(); r.err != nil {
+			return r.err
+		}
+		if err := writeMessage(w, raw); err != nil {
 			return fmt.Errorf("write Arrow batch: %w", err)
 		}
 	}
-	_, err := w.Write([]byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0})
+	_, err = w.Write([]byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0})
 	return err
-}
-
-// message reads the next message; meta is nil at the end.
-func (r *Rows) message() (meta, body []byte, err error) {
-	m := messages{r}
-	msg, err := m.read()
-	switch {
-	case err == io.EOF && r.err == nil:
-		return nil, nil, nil
-	case err != nil:
-		return nil, nil, r.cause(err)
-	}
-	return msg.meta, msg.body, nil
 }
 
 // writeMessage writes an encapsulated message: a mark, the length of the metadata
 // with their padding, the metadata, the body.
-func writeMessage(w io.Writer, meta, body []byte) error {
-	padded := (len(meta) + 7) / 8 * 8
+func writeMessage(w io.Writer, raw rawMessage) error {
+	padded := (len(raw.meta) + 7) / 8 * 8
 	head := make([]byte, 8+padded)
 	binary.LittleEndian.PutUint32(head, 0xffffffff)
 	binary.LittleEndian.PutUint32(head[4:], uint32(padded))
-	copy(head[8:], meta)
+	copy(head[8:], raw.meta)
 	if _, err := w.Write(head); err != nil {
 		return err
 	}
-	_, err := w.Write(body)
+	_, err := w.Write(raw.body)
 	return err
 }

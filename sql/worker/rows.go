@@ -236,7 +236,7 @@ func (messages) Release() {}
 
 // Message implements ipc.MessageReader.
 func (m messages) Message() (*ipc.Message, error) {
-	raw, err := m.read()
+	raw, err := m.read(rawMessage{}) // Its memory becomes the batch's.
 	if err != nil {
 		return nil, err
 	}
@@ -246,19 +246,19 @@ func (m messages) Message() (*ipc.Message, error) {
 // rawMessage is an Arrow message whose metadata was verified.
 type rawMessage struct{ meta, body []byte }
 
-// read returns the next message; the end is io.EOF.
-func (m messages) read() (raw rawMessage, err error) {
+// read returns the next message, in the memory of raw; the end is io.EOF.
+func (m messages) read(raw rawMessage) (_ rawMessage, err error) {
 	if m.done || m.Rows.err != nil {
 		return raw, io.EOF
 	}
-	if raw.meta, err = m.part(kindMeta, 0); err != nil {
+	if raw.meta, err = m.part(kindMeta, 0, raw.meta); err != nil {
 		return raw, err
 	}
 	if err := verify(raw.meta); err != nil {
 		m.Rows.err = m.answer.fail(fmt.Errorf("%w: %w", err, errProtocol))
 		return raw, m.Rows.err
 	}
-	if raw.body, err = m.part(kindBody, m.bodyHint); err != nil {
+	if raw.body, err = m.part(kindBody, m.bodyHint, raw.body); err != nil {
 		return raw, err
 	}
 	m.bodyHint = len(raw.body)
@@ -267,8 +267,8 @@ func (m messages) read() (raw rawMessage, err error) {
 }
 
 // part returns a message of the wanted kind. The end of the answer is io.EOF.
-func (m messages) part(want kind, hint int) ([]byte, error) {
-	k, payload, err := m.answer.next(hint)
+func (m messages) part(want kind, hint int, into []byte) ([]byte, error) {
+	k, payload, err := m.answer.nextInto(hint, into)
 	switch {
 	case err != nil:
 		m.Rows.err = err

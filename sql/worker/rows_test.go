@@ -137,7 +137,7 @@ func TestTypesPass(t *testing.T) {
 	if err != nil || !strings.HasPrefix(got[0], `[1,null]|{"a":"x","b":[2]}|`) {
 		t.Errorf("%v %v", got, err)
 	}
-	got, err = rows(t.Context(), s, "SELECT count(*), sum(length(s)) FROM (SELECT repeat('x', 100000) AS s FROM range(1000))")
+	got, err = rows(t.Context(), s, "SELECT count(*), sum(length(s))::BIGINT FROM (SELECT repeat('x', 100000) AS s FROM range(1000))")
 	if err != nil || got[0] != "1000|100000000" {
 		t.Errorf("%v %v", got, err)
 	}
@@ -170,7 +170,7 @@ func TestLoad(t *testing.T) {
 	if err := s.Load(t.Context(), "recent", func(w io.Writer) error { return stream(w, batches, each) }); err != nil {
 		t.Fatal(err)
 	}
-	got, err := rows(t.Context(), s, "SELECT count(*), sum(a.n) FROM recent a JOIN recent b USING (n)")
+	got, err := rows(t.Context(), s, "SELECT count(*), sum(a.n)::BIGINT FROM recent a JOIN recent b USING (n)")
 	if err != nil || got[0] != "500000|124999750000" {
 		t.Errorf("%v %v", got, err)
 	}
