@@ -67,15 +67,28 @@ func (q *query) makeIndexed(r *relation, minT, maxT int64) error {
 		return fmt.Errorf("select rows by index: %w", err)
 	}
 	defer done()
+	if top := q.statement.Top; top != nil && top.Nearest && len(q.relations) == 1 && !q.request.Whole {
+		list = rows.Nearest(list, top.Rows, top.Desc)
+	}
 	name, write := r.ref.Name, rows.WriteTable
 	direct := r.schema == schemaMain && r.table.Metric != "" && !r.viewed
 	if !direct {
 		name, write = fmt.Sprintf("__indexed_%d", len(q.report.loaded)), rows.WriteMemory
 	}
-	err = q.session.Load(q.ctx, name, func(w io.Writer) (err error) {
-		r.indexed.Memory, err = write(w, r.table, list)
-		return err
-	})
+	text := ""
+	if direct {
+		if text, r.indexed.Memory, err = rows.Values(r.table, list); err != nil {
+			return fmt.Errorf("write out rows found by index: %w", err)
+		}
+	}
+	if text != "" {
+		err = q.session.Exec(q.ctx, "CREATE TABLE "+r.view+" AS "+text)
+	} else {
+		err = q.session.Load(q.ctx, name, func(w io.Writer) (err error) {
+			r.indexed.Memory, err = write(w, r.table, list)
+			return err
+		})
+	}
 	if err != nil {
 		return fmt.Errorf("hand over rows found by index: %w", err)
 	}

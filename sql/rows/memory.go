@@ -38,6 +38,46 @@ func WriteTable(w io.Writer, t plan.Table, list []series.Series) (Memory, error)
 	return write(w, t, list, true)
 }
 
+// Nearest makes of each series one of its at most n newest samples (desc; oldest
+// otherwise) that are no staleness markers.
+func Nearest(list []series.Series, n int64, desc bool) []series.Series {
+	out := make([]series.Series, len(list))
+	for i, s := range list {
+		out[i] = nearest{s, n, desc}
+	}
+	return out
+}
+
+type nearest struct {
+	series.Series
+	n    int64
+	desc bool
+}
+
+// Read implements series.Series.
+func (s nearest) Read(dst *series.Samples) error {
+	if err := s.Series.Read(dst); err != nil {
+		return err
+	}
+	dropStale(dst)
+	from, to := 0, dst.Len()
+	if int64(to) > s.n {
+		if s.desc {
+			from = to - int(s.n)
+		} else {
+			to = int(s.n)
+		}
+	}
+	dst.Times, dst.Values = dst.Times[from:to], dst.Values[from:to]
+	if dst.Starts != nil {
+		dst.Starts = dst.Starts[from:to]
+	}
+	if dst.Histograms != nil {
+		dst.Histograms = dst.Histograms[from:to]
+	}
+	return nil
+}
+
 func write(w io.Writer, t plan.Table, list []series.Series, final bool) (Memory, error) {
 	m := newMemoryWriter(w, t, list, final)
 	defer m.release()

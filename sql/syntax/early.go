@@ -13,6 +13,10 @@ type Top struct {
 	Desc  bool  // Newest first.
 	Rows  int64 // Rows of the table it takes at most: limit and offset.
 	Limit int64 // Rows of the result at most.
+	// Nearest: of each series, only the Rows newest samples (Desc; oldest
+	// otherwise) can be in the result. The WHERE tests labels and bounds the time
+	// on the far side: if it passes a sample, it passes all nearer ones.
+	Nearest bool
 }
 
 // Last says that a statement asks for values at the greatest time (Desc; least
@@ -114,7 +118,37 @@ func (c *checker) top(n node, u *use) (*Top, string) {
 	if !ok || rows < 0 || skip < 0 || rows > math.MaxInt64-skip {
 		return nil, "its LIMIT or OFFSET is no constant number"
 	}
-	return &Top{Desc: order[0].str("type") == "DESCENDING", Rows: rows + skip, Limit: rows}, ""
+	t := &Top{Desc: order[0].str("type") == "DESCENDING", Rows: rows + skip, Limit: rows}
+	t.Nearest = c.nearest(n.node("where_clause"), u, t.Desc)
+	return t, ""
+}
+
+// nearest reports whether where passes with a sample all nearer ones of its
+// series.
+func (c *checker) nearest(where node, u *use, desc bool) bool {
+	if where == nil {
+		return true
+	}
+	for _, n := range conjuncts(where) {
+		if !moves(n) && c.rowWise(n, u, label) {
+			continue
+		}
+		op, e := n.str("type"), n.node("right")
+		if !c.isTime(n.node("left"), u) {
+			op, e = flipped[op], n.node("left")
+			if !c.isTime(n.node("right"), u) {
+				return false
+			}
+		}
+		far := op == "COMPARE_GREATERTHAN" || op == "COMPARE_GREATERTHANOREQUALTO"
+		if !desc {
+			far = op == "COMPARE_LESSTHAN" || op == "COMPARE_LESSTHANOREQUALTO"
+		}
+		if v := (&boundValue{}); !far || !v.closed(e) || moves(e) && !grows(e) {
+			return false
+		}
+	}
+	return true
 }
 
 // isTimeKey reports whether a key of ORDER BY is the table's column time. To

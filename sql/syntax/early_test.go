@@ -15,18 +15,18 @@ import (
 func TestTop(t *testing.T) {
 	params := Params{"n": int64(7), "s": "7"}
 	yes := map[string]Top{
-		"select * from t order by time desc limit 10":                                                       {true, 10, 10},
-		"from t order by time limit 5 offset 3":                                                             {false, 8, 5},
-		"select * from metric.t x where job = 'a' order by X.TIME desc nulls last, job limit $n offset 1":   {true, 8, 7},
-		"select value * 2 as v, job || 'x', time at time zone 'Europe/Berlin' from t order by time limit 1": {false, 1, 1},
-		"select time as ts, value from t order by ts desc limit 1":                                          {true, 1, 1},
-		"select t.time as \"Ts\", value as time2 from t order by TS desc limit 1":                           {true, 1, 1},
-		"select value, time from t order by 2 desc limit 1":                                                 {true, 1, 1},
-		"select *, value + 1 as v from t order by time limit 0":                                             {false, 0, 0},
-		"select * exclude (value) from t where value > random() order by time limit 3":                      {false, 3, 3},
-		"select time at time zone 'UTC' as local from t order by t.time desc limit 3":                       {true, 3, 3},
-		"select 'x' as time from t order by t.time desc limit 3":                                            {true, 3, 3},
-		"select list_transform([1], lambda time: time) from samples order by time limit 3":                  {false, 3, 3},
+		"select * from t order by time desc limit 10":                                                       {true, 10, 10, true},
+		"from t order by time limit 5 offset 3":                                                             {false, 8, 5, true},
+		"select * from metric.t x where job = 'a' order by X.TIME desc nulls last, job limit $n offset 1":   {true, 8, 7, true},
+		"select value * 2 as v, job || 'x', time at time zone 'Europe/Berlin' from t order by time limit 1": {false, 1, 1, true},
+		"select time as ts, value from t order by ts desc limit 1":                                          {true, 1, 1, true},
+		"select t.time as \"Ts\", value as time2 from t order by TS desc limit 1":                           {true, 1, 1, true},
+		"select value, time from t order by 2 desc limit 1":                                                 {true, 1, 1, true},
+		"select *, value + 1 as v from t order by time limit 0":                                             {false, 0, 0, true},
+		"select * exclude (value) from t where value > random() order by time limit 3":                      {false, 3, 3, false},
+		"select time at time zone 'UTC' as local from t order by t.time desc limit 3":                       {true, 3, 3, true},
+		"select 'x' as time from t order by t.time desc limit 3":                                            {true, 3, 3, true},
+		"select list_transform([1], lambda time: time) from samples order by time limit 3":                  {false, 3, 3, true},
 	}
 	for text, want := range yes {
 		st := mustParse(t, text, params)
@@ -231,4 +231,35 @@ func TestStoppingEarlyLeavesTheAnswer(t *testing.T) {
 func sortedRows(rows [][]string) [][]string {
 	slices.SortFunc(rows, slices.Compare)
 	return rows
+}
+
+func TestNearest(t *testing.T) {
+	for where, want := range map[string]bool{
+		"host = 'a'":                                                         true,
+		"host IN ('a', 'b') AND job LIKE 'x%'":                               true,
+		"host = 'a' OR job IS NULL":                                          true,
+		"time > now() - INTERVAL 1 DAY":                                      true,
+		"host = 'a' AND TIMESTAMPTZ '2026-01-01' <= time":                    true,
+		"time < TIMESTAMPTZ '2026-01-01'":                                    false,
+		"time BETWEEN TIMESTAMPTZ '2026-01-01' AND TIMESTAMPTZ '2026-01-02'": false,
+		"time = TIMESTAMPTZ '2026-01-01'":                                    false,
+		"value > 3":                                                          false,
+		"host = 'a' AND value IS NOT NULL":                                   false,
+		"host = 'a' OR time > now()":                                         false,
+		"NOT time > now()":                                                   false,
+		"random() < 0.5":                                                     false,
+		"time > to_timestamp(1e9 * random())":                                false,
+		"time > TIMESTAMPTZ '2026-01-01' + (TIMESTAMPTZ '2026-01-01' - now())": false,
+	} {
+		st := mustParse(t, "SELECT * FROM m WHERE "+where+" ORDER BY time DESC LIMIT 3", nil)
+		if st.Top == nil || st.Top.Nearest != want {
+			t.Errorf("%s: %+v, want %v", where, st.Top, want)
+		}
+	}
+	for where, want := range map[string]bool{"time < TIMESTAMPTZ '2026-01-01'": true, "time > now() - INTERVAL 1 DAY": false} {
+		st := mustParse(t, "SELECT * FROM m WHERE "+where+" ORDER BY time LIMIT 3", nil)
+		if st.Top == nil || st.Top.Nearest != want {
+			t.Errorf("ascending, %s: %+v, want %v", where, st.Top, want)
+		}
+	}
 }

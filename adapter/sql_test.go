@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/prometheus/model/labels"
+
+	"herringbone/sql"
+	"herringbone/sql/engine"
+	"herringbone/sql/worker"
+	"herringbone/storage"
+	"herringbone/storage/catalog"
+	"herringbone/storage/series"
+)
+
+// tenants is SQL over a store of several tenants; a header names the tenant.
+type tenants struct {
+	t       *testing.T
+	cellar  *cellar
+	handler http.Handler
+}
+
+func newTenants(t *testing.T) *tenants {
+	t.Helper()
+	ctx, log := t.Context(), slog.New(slog.DiscardHandler)
+	c, err := openCellar(ctx, t.TempDir(), prometheus.NewRegistry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := storage.DefaultOptions()
+	o.Dir = t.TempDir()
+	if err := c.openStore(ctx, o, prometheus.NewRegistry(), log); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.store.Replay(ctx); err != nil {
+		t.Fatal(err)
+	}
+	pool, err := worker.NewPool(defaultSQLConfig().children(t.TempDir(), flags{}), prometheus.NewRegistry(), log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, stop := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- pool.Run(run) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if err := c.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	e := defaultSQLConfig().options()
+	e.Store, e.Pool = c.store, pool
+	e.Path = func(_ context.Context, f *catalog.File) (string, error) { return c.objects.Path(f.Name) }
+	made, err := engine.New(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := sql.New(sql.Options{Engine: made, Tenant: func(r *http.Request) (series.Tenant, error) {
+		return series.ParseTenant(r.Header.Get("X-Tenant"))
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &tenants{t, c, h}
+}
+
+func (s *tenants) append(tenant series.Tenant, metric string, value float64) {
+	s.t.Helper()
+	ls := labels.FromStrings("__name__", metric, "owner", string(tenant))
+	b := &series.Batch{
+		Entries: []series.Entry{{Key: series.AppendKey(nil, ls), Samples: 1}},
+		Samples: []series.Sample{{T: time.Now().UnixMilli(), V: value}},
+	}
+	if _, err := s.cellar.store.Append(s.t.Context(), tenant, b); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *tenants) ask(tenant, statement string) (int, string) {
+	r := httptest.NewRequest(http.MethodGet, "/api/v1/sql?format=csv&query="+url.QueryEscape(statement), nil)
+	r.Header.Set("X-Tenant", tenant)
+	w := httptest.NewRecorder()
+	s.handler.ServeHTTP(w, r)
+	body, _ := io.ReadAll(w.Body)
+	return w.Code, string(body)
+}
+
+// TestSQLTenants: a tenant sees its own rows, tables, files and statements and
+// nobody else's, in memory and in files.
+func TestSQLTenants(t *testing.T) {
+	s := newTenants(t)
+	for _, layout := range []string{"in memory", "in files"} {
+		for i, tenant := range []series.Tenant{"red", "blue"} {
+			s.append(tenant, "shared", float64(i+1))
+			s.append(tenant, "only_"+string(tenant), float64(i+1))
+		}
+		if layout == "in files" {
+			if err := s.cellar.store.Flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i, tenant := range []string{"red", "blue"} {
+			other := []string{"blue", "red"}[i]
+			for _, table := range []string{"shared", "samples"} {
+				if code, text := s.ask(tenant, "SELECT DISTINCT owner, value FROM "+table); code != http.StatusOK || text != fmt.Sprintf("owner,value\r\n%s,%d.0\r\n", tenant, i+1) && text != fmt.Sprintf("owner,value\r\n%s,%d\r\n", tenant, i+1) {
+					t.Errorf("%s: %s of %s: %d %q", layout, table, tenant, code, text)
+				}
+			}
+			if code, text := s.ask(tenant, "SELECT * FROM only_"+other); code != http.StatusBadRequest || strings.Contains(text, "owner") {
+				t.Errorf("%s: the other's table: %d %s", layout, code, text)
+			}
+			for _, statement := range []string{
+				"SHOW TABLES", "SELECT * FROM system.metrics", "SELECT * FROM system.files", "SELECT * FROM system.partitions", "SELECT * FROM information_schema.columns",
+				"SELECT * FROM samples", "EXPLAIN VERBOSE SELECT * FROM samples",
+			} {
+				if code, text := s.ask(tenant, statement); code != http.StatusOK || strings.Contains(text, other) {
+					t.Errorf("%s: %s for %s: %d %s", layout, statement, tenant, code, text)
+				}
+			}
+		}
+	}
+	s.ask("red", "SELECT 'a secret of red'")
+	if code, text := s.ask("blue", "SELECT sql FROM system.queries"); code != http.StatusOK || strings.Contains(text, "secret of red") || !strings.Contains(text, "only_red") {
+		t.Errorf("statements that blue sees: %d %s", code, text)
+	}
+}
+
+func TestSQLOff(t *testing.T) {
+	dir := t.TempDir()
+	file := dir + "/config.yml"
+	writeFile(t, file, "sql: { enabled: false }\n")
+	n := startNode(t, dir, "--config.file="+file)
+	if code, text := get(t, n.url+"/api/v1/sql?query=SELECT+1"); code != http.StatusServiceUnavailable || !strings.Contains(text, "sql.enabled") {
+		t.Errorf("%d %s", code, text)
+	}
+}
+
+// TestSQLCommand: the client prints tables, passes errors on with their place,
+// and its exit code says whether all went well.
+func TestSQLCommand(t *testing.T) {
+	n := startNode(t, t.TempDir())
+	out, code := runAdapter("sql", "--url="+n.url, "--format=csv", "-p", "41", "SELECT $1::INT + 1 AS a; SELECT 'x' AS b")
+	if code != 0 || out != "a\r\n42\r\nb\r\nx\r\n" {
+		t.Errorf("%d %q", code, out)
+	}
+	out, code = runAdapter("sql", "--url="+n.url, "SELECT 1 +")
+	if code != 1 || !strings.Contains(out, "syntax error") {
+		t.Errorf("%d %s", code, out)
+	}
+	out, code = runAdapter("sql", "--url=http://127.0.0.1:1", "SELECT 1")
+	if code != 1 || !strings.Contains(out, "127.0.0.1:1") {
+		t.Errorf("%d %s", code, out)
+	}
+}
