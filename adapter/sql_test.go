@@ -30,7 +30,8 @@ type tenants struct {
 	handler http.Handler
 }
 
-func newTenants(t *testing.T) *tenants {
+// newTenants makes it; wrap, if not nil, is put between SQL and the store.
+func newTenants(t *testing.T, wrap func(*storage.Store) engine.Store) *tenants {
 	t.Helper()
 	ctx, log := t.Context(), slog.New(slog.DiscardHandler)
 	c, err := openCellar(ctx, t.TempDir(), prometheus.NewRegistry())
@@ -63,6 +64,9 @@ func newTenants(t *testing.T) *tenants {
 	})
 	e := defaultSQLConfig().options()
 	e.Store, e.Pool = c.store, pool
+	if wrap != nil {
+		e.Store = wrap(c.store)
+	}
 	e.Path = func(_ context.Context, f *catalog.File) (string, error) { return c.objects.Path(f.Name) }
 	made, err := engine.New(e)
 	if err != nil {
@@ -89,8 +93,8 @@ func (s *tenants) append(tenant series.Tenant, metric string, value float64) {
 	}
 }
 
-func (s *tenants) ask(tenant, statement string) (int, string) {
-	r := httptest.NewRequest(http.MethodGet, "/api/v1/sql?format=csv&query="+url.QueryEscape(statement), nil)
+func (s *tenants) ask(tenant, statement string, option ...string) (int, string) {
+	r := httptest.NewRequest(http.MethodGet, "/api/v1/sql?format=csv&query="+url.QueryEscape(statement)+strings.Join(option, ""), nil)
 	r.Header.Set("X-Tenant", tenant)
 	w := httptest.NewRecorder()
 	s.handler.ServeHTTP(w, r)
@@ -101,7 +105,7 @@ func (s *tenants) ask(tenant, statement string) (int, string) {
 // TestSQLTenants: a tenant sees its own rows, tables, files and statements and
 // nobody else's, in memory and in files.
 func TestSQLTenants(t *testing.T) {
-	s := newTenants(t)
+	s := newTenants(t, nil)
 	for _, layout := range []string{"in memory", "in files"} {
 		for i, tenant := range []series.Tenant{"crimson", "azure"} {
 			s.append(tenant, "shared", float64(i+1))
@@ -135,6 +139,43 @@ func TestSQLTenants(t *testing.T) {
 	s.ask("crimson", "SELECT 'a secret of crimson'")
 	if code, text := s.ask("azure", "SELECT sql FROM system.queries"); code != http.StatusOK || strings.Contains(text, "secret of crimson") || !strings.Contains(text, "only_crimson") {
 		t.Errorf("statements that azure sees: %d %s", code, text)
+	}
+}
+
+// flushing is a store in which a flush comes just before or just after SQL looks
+// at memory.
+type flushing struct {
+	*storage.Store
+	before, after bool
+}
+
+func (f *flushing) Unflushed(ctx context.Context, t series.Tenant, q series.Query) (series.Set, error) {
+	if f.before {
+		if err := f.Flush(ctx); err != nil {
+			return nil, err
+		}
+	}
+	set, err := f.Store.Unflushed(ctx, t, q)
+	if f.after && err == nil {
+		err = f.Flush(ctx)
+	}
+	return set, err
+}
+
+// TestSQLWhileMemoryBecomesFiles: a sample in motion is seen once, wherever the
+// flush comes: memory is looked at before the catalog, and what is then in both is
+// deduplicated.
+func TestSQLWhileMemoryBecomesFiles(t *testing.T) {
+	for name, wrapper := range map[string]*flushing{"before": {before: true}, "after": {after: true}} {
+		s := newTenants(t, func(st *storage.Store) engine.Store { wrapper.Store = st; return wrapper })
+		for i := range 6 {
+			s.append("crimson", "moving", float64(i))
+			option := []string{"", "&indexed=false"}[i%2]
+			want := fmt.Sprintf("n,most\r\n%d,%d", i+1, i)
+			if code, text := s.ask("crimson", "SELECT count(*) AS n, max(value) AS most FROM moving", option); code != http.StatusOK || !strings.HasPrefix(text, want) {
+				t.Errorf("flush %s: after %d writes: %d %q", name, i+1, code, text)
+			}
+		}
 	}
 }
 

@@ -27,7 +27,7 @@ type SQLLoad struct {
 
 // DefaultSQLLoad is the load of the published figures.
 func DefaultSQLLoad() SQLLoad {
-	return SQLLoad{Rows: 100_000_000, Series: 1000, Days: 30, YearSeries: 10, YearDays: 365, Seed: 1}
+	return SQLLoad{Rows: 205_000_000, Series: 1000, Days: 30, YearSeries: 200, YearDays: 365, Seed: 1}
 }
 
 const (

@@ -74,10 +74,10 @@ func (h hello) build() (cage, error) {
 	}
 	if built.Landlock > 0 {
 		if err := restrictFiles(h.Duck.FilesDir, h.Duck.TempDir); err != nil {
-			return built, fmt.Errorf("Landlock: %w", err)
+			return built, fmt.Errorf("confine by Landlock: %w", err)
 		}
 		if err := checkFiles(h.Dir); err != nil {
-			return built, fmt.Errorf("Landlock: %w", err)
+			return built, fmt.Errorf("confine by Landlock: %w", err)
 		}
 	}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
