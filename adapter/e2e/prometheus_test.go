@@ -79,9 +79,12 @@ func newTwins(t *testing.T, v protocol) *twins {
 // compare compares everything that can be read. Nothing is being written.
 func (w *twins) compare(phase string) {
 	w.t.Helper()
+	// The sender reads its log when it comes to it, up to 15 s after it was written,
+	// and until then its queue is empty: what it holds must arrive, not at once.
+	await(w.t, phase+": remote read as the sender's", 40*time.Second, func() error { return w.compareRead(time.Now().Add(time.Second)) })
 	until := time.Now().Add(time.Second)
 	for what, check := range map[string]func(time.Time) error{
-		"remote read": w.compareRead, "raw samples": w.compareRaw, "range queries": w.compareRanges, "exemplars": w.compareExemplars,
+		"raw samples": w.compareRaw, "range queries": w.compareRanges, "exemplars": w.compareExemplars,
 	} {
 		if err := check(until); err != nil {
 			w.t.Errorf("%s: %s: %v", phase, what, err)
@@ -111,7 +114,6 @@ func (w *twins) compareRead(until time.Time) error {
 		}
 	}
 	want.canonical()
-	w.t.Logf("Prometheus holds %d series, %d samples, of these %d histograms, %d staleness markers", len(want), samples, histograms, markers)
 	if len(want) < 500 || samples < 3000 || markers < len(want)/2 || histograms < 50 {
 		return errors.New("Prometheus holds too little to compare")
 	}
@@ -128,6 +130,7 @@ func (w *twins) compareRead(until time.Time) error {
 	if err := compare(got.canonical(), want); err != nil {
 		return fmt.Errorf("STREAMED_XOR_CHUNKS: %w", err)
 	}
+	w.t.Logf("Prometheus holds %d series, %d samples, of these %d histograms, %d staleness markers", len(want), samples, histograms, markers)
 	return nil
 }
 
