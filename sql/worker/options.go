@@ -44,7 +44,7 @@ type Options struct {
 // Default returns the options for a node of two cores.
 func Default() Options {
 	return Options{
-		Children: 2, Queue: 16, Threads: 2,
+		Children: 2, Queue: 64, Threads: 2,
 		MemoryBytes: 512 << 20, TempBytes: 2 << 30, CPUSeconds: 600,
 		KillAfter: time.Second, StartAfter: 10 * time.Second, MaxUses: 500,
 	}
