@@ -179,6 +179,35 @@ func TestSQLWhileMemoryBecomesFiles(t *testing.T) {
 	}
 }
 
+// TestSQLExemplars: exemplars are a table, in memory and in files.
+func TestSQLExemplars(t *testing.T) {
+	s := newTenants(t, nil)
+	ls := labels.FromStrings("__name__", "asked_total", "path", "/a")
+	at := time.Now().UnixMilli()
+	b := &series.Batch{
+		Entries:   []series.Entry{{Key: series.AppendKey(nil, ls), Samples: 1, Exemplars: 1}},
+		Samples:   []series.Sample{{T: at, V: 1}},
+		Exemplars: []series.Exemplar{{T: at, V: 0.25, Labels: labels.FromStrings("trace_id", "4bf92f")}},
+	}
+	if _, err := s.cellar.store.Append(t.Context(), "crimson", b); err != nil {
+		t.Fatal(err)
+	}
+	for _, layout := range []string{"in memory", "in files"} {
+		if layout == "in files" {
+			if err := s.cellar.store.Flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		code, text := s.ask("crimson", "SELECT e.exemplar_labels['trace_id'] AS trace, e.labels['path'] AS path, e.value, a.value AS v FROM exemplars e JOIN asked_total a USING (time) WHERE e.__name__ = 'asked_total'")
+		if code != http.StatusOK || text != "trace,path,value,v\r\n4bf92f,/a,0.25,1\r\n" {
+			t.Errorf("%s: %d %q", layout, code, text)
+		}
+		if code, text := s.ask("azure", "SELECT count(*) AS n FROM exemplars"); code != http.StatusOK || text != "n\r\n0\r\n" {
+			t.Errorf("%s, another tenant: %d %q", layout, code, text)
+		}
+	}
+}
+
 func TestSQLOff(t *testing.T) {
 	dir := t.TempDir()
 	file := dir + "/config.yml"

@@ -66,6 +66,8 @@ func TestSQLPlans(t *testing.T) {
 	}
 	d.wantPlan("EXPLAIN "+top, []string{"logical_plan", "projection=\\[time, value, host\\]", `pruning_predicate=\{__name__="steady", host="a"\}`, "SeriesIndexExec: rows=1 of 1 series, files=1, pages="}, nil)
 	d.wantPlan("EXPLAIN "+top, []string{"ParquetExec: level=0, files=1, .* row groups with matching series=1 of 1"}, nil, "indexed", "false")
+	// The statement's own predicate and its columns reach DuckDB's scan.
+	d.wantPlan("EXPLAIN SELECT value FROM steady WHERE host = 'a' AND value > 2.5", []string{"duckdb_physical_plan: .*READ_PARQUET", "Filters:", "duckdb_physical_plan: .*host='a'", "duckdb_physical_plan: .*value>2.5"}, nil, "indexed", "false")
 	d.wantPlan("EXPLAIN "+top, []string{"ParquetExec: level=0, files=12", "no progressive evaluation: it was switched off"}, []string{"ProgressiveEvalExec"}, "indexed", "false", "progressive", "false")
 	d.wantPlan("EXPLAIN SELECT count(*) FROM steady WHERE time >= TIMESTAMPTZ '"+time.UnixMilli(from+10*86_400_000).UTC().Format(time.RFC3339)+"'",
 		[]string{"files=12, pruned: by time 10, ", "no progressive evaluation: .+"}, nil)
