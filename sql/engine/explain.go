@@ -20,7 +20,6 @@ type report struct {
 	loaded         []string // Tables that were handed to the child.
 	files          int      // Whose index was asked.
 	hashed         int64    // Bytes.
-	prefetched     int      // Files.
 	progress       *progress
 	notProgressive string
 }

@@ -267,5 +267,4 @@ func (q *query) prefetch(sources []*plan.Source) {
 		n++
 		q.engine.verified.prefetch(q.ctx, s.File)
 	}
-	q.report.prefetched += n
 }

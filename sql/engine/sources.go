@@ -64,11 +64,14 @@ func (q *query) open(r *relation, files []*catalog.File) error {
 			mu.Lock()
 			defer mu.Unlock()
 			q.releases = append(q.releases, release)
+			if err != nil {
+				return err // The file stays unopened: whoever tries again meets the error again.
+			}
 			r.opened[f.ID] = s
 			if s == nil {
 				r.pruned.bySeries++
 			}
-			return err
+			return nil
 		})
 	}
 	return g.Wait()

@@ -6,7 +6,7 @@
 // A child is this same binary, started again under the name herringbone-sql
 // (IsChild, Main) with an empty environment, one socket and its own directory. It
 // builds its cage, opens DuckDB (package duck), says that it is ready and then
-// serves one query after the other, each in a fresh DuckDB instance.
+// serves one query after the other, each in a cleared or fresh DuckDB instance.
 //
 // The Pool keeps children ready (Run), so that a query pays neither for starting
 // nor for locking down. Take binds a child to a tenant for its whole life and
@@ -41,7 +41,7 @@
 //	load    table name, followed by rows (an Arrow IPC stream in pieces) and end
 //	        (empty, or why the stream is broken off)               → ok
 //	query   JSON statement, parameters   → (meta body)* ok
-//	reset   nothing; makes a new instance → ok
+//	reset   nothing; clears the instance, or makes a new one → ok
 //	cancel  nothing, and no answer of its own: ends the running request
 //
 // meta and body are one Arrow IPC message each time: its metadata and its body.

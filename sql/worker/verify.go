@@ -22,7 +22,7 @@ const (
 
 	maxFields = 100_000 // All columns with what is nested in them.
 	maxNested = 64
-	maxRows   = 1 << 20 // A batch; a child sends at most 2,048 rows in one.
+	maxRows   = 1 << 20 // A batch; a child sends at most some 34,000 rows in one.
 )
 
 // verify checks that the metadata of a message claim no more than they hold.
