@@ -2,6 +2,7 @@ package worker
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -46,6 +47,39 @@ func checkColumn(a arrow.Array) error {
 			if err := checkColumn(a.Field(i)); err != nil {
 				return err
 			}
+		}
+	case array.Union:
+		return checkUnion(a)
+	case array.ExtensionArray:
+		return checkColumn(a.Storage())
+	default:
+		return checkPlain(a)
+	}
+	return nil
+}
+
+// checkPlain lets types pass whose values lie at fixed places: making the array
+// has checked that they are there. Others that DuckDB never sends (views,
+// run-end encoding, 64-bit offsets) are refused, as nothing here looks into them.
+func checkPlain(a arrow.Array) error {
+	if _, ok := a.DataType().(arrow.FixedWidthDataType); ok || a.DataType().ID() == arrow.NULL {
+		return nil
+	}
+	return fmt.Errorf("a column of type %s", a.DataType())
+}
+
+// checkUnion makes sure that every type code names a child, and every child is
+// there for the row. ValidateFull panics at a missing buffer; decode recovers.
+func checkUnion(a array.Union) error {
+	if err := a.ValidateFull(); err != nil {
+		return err
+	}
+	for i := range a.NumFields() {
+		if a.Mode() == arrow.SparseMode && a.Field(i).Len() < a.Len() {
+			return errOffsets
+		}
+		if err := checkColumn(a.Field(i)); err != nil {
+			return err
 		}
 	}
 	return nil
