@@ -8,7 +8,10 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 )
 
-var errOffsets = errors.New("offsets leave their column")
+var (
+	errOffsets = errors.New("offsets leave their column")
+	errBuffer  = errors.New("a column has fewer bytes than rows")
+)
 
 // check makes sure that reading the values of a batch stays inside its buffers
 // and dictionaries: the array types check lengths, not what is in them.
@@ -25,6 +28,9 @@ func check(b arrow.RecordBatch) error {
 }
 
 func checkColumn(a arrow.Array) error {
+	if err := checkBits(a.Data(), 0, 1); err != nil && a.NullN() != 0 {
+		return err
+	}
 	switch a := a.(type) {
 	case *array.String:
 		return checkOffsets(a.ValueOffsets(), dataLen(a))
@@ -58,14 +64,33 @@ func checkColumn(a arrow.Array) error {
 	return nil
 }
 
-// checkPlain lets types pass whose values lie at fixed places: making the array
-// has checked that they are there. Others that DuckDB never sends (views,
-// run-end encoding, 64-bit offsets) are refused, as nothing here looks into them.
+// checkPlain makes sure that values which lie at fixed places are there: making
+// the array has checked that for most types only. Others that DuckDB never sends
+// (views, run-end encoding, 64-bit offsets) are refused, as nothing here looks
+// into them.
 func checkPlain(a arrow.Array) error {
-	if _, ok := a.DataType().(arrow.FixedWidthDataType); ok || a.DataType().ID() == arrow.NULL {
+	t, ok := a.DataType().(arrow.FixedWidthDataType)
+	switch {
+	case a.DataType().ID() == arrow.NULL:
+		return nil
+	case !ok:
+		return fmt.Errorf("a column of type %s", a.DataType())
+	default:
+		return checkBits(a.Data(), 1, t.BitWidth())
+	}
+}
+
+// checkBits makes sure that a buffer has so many bits a row. Without rows it need
+// not be there.
+func checkBits(d arrow.ArrayData, buffer, bits int) error {
+	rows := d.Offset() + d.Len()
+	if d.Len() == 0 {
 		return nil
 	}
-	return fmt.Errorf("a column of type %s", a.DataType())
+	if buffers := d.Buffers(); len(buffers) <= buffer || buffers[buffer] == nil || buffers[buffer].Len() < (rows*bits+7)/8 {
+		return errBuffer
+	}
+	return nil
 }
 
 // checkUnion makes sure that every type code names a child, and every child is
