@@ -25,6 +25,14 @@ type Edit struct {
 	Tables []Table
 	// TablesComplete: with Tables, the catalog knows the tables of all live files.
 	TablesComplete bool
+	// Tombstones are added; their Seq becomes the number of this commit, their Done,
+	// Purged and Rewritten are 0.
+	Tombstones []Tombstone
+	// Purged is put to the receipts of tombstones, in the same transaction.
+	Purged []Purge
+	// Lift ends live tombstones, by ID: from then on they hide nothing. It is for
+	// tombstones that have nothing left to hide, or whose rows another one hides.
+	Lift []string
 	// WAL, if not nil, is recorded with the files.
 	WAL *WALPosition
 }

@@ -3,6 +3,10 @@ package catalog
 import (
 	"cmp"
 	"fmt"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
 
 	"herringbone/storage/series"
 )
@@ -14,7 +18,32 @@ type Kind string
 const (
 	Samples   Kind = "samples"
 	Exemplars Kind = "exemplars"
+
+	aggregatesPrefix = "aggregates-"
 )
+
+// Aggregates is the kind of files whose rows are series.Aggregates of a
+// resolution in milliseconds: "aggregates-5m". It must be whole seconds, at most
+// a day, and divide the day.
+func Aggregates(resolution int64) Kind {
+	return Kind(aggregatesPrefix + model.Duration(time.Duration(resolution)*time.Millisecond).String())
+}
+
+// Resolution is the resolution in milliseconds of a kind of aggregates, 0 of
+// other kinds.
+func (k Kind) Resolution() int64 {
+	text, ok := strings.CutPrefix(string(k), aggregatesPrefix)
+	if !ok {
+		return 0
+	}
+	d, err := model.ParseDuration(text)
+	if err != nil || time.Duration(d)%time.Second != 0 || d <= 0 || (24*time.Hour)%time.Duration(d) != 0 {
+		return 0
+	}
+	return time.Duration(d).Milliseconds()
+}
+
+func (k Kind) known() bool { return k == Samples || k == Exemplars || k.Resolution() > 0 }
 
 // File describes one immutable object. All its rows belong to one tenant and
 // one partition: Days whole days from Day on, and the tag values of Partition.
@@ -46,7 +75,13 @@ type File struct {
 	// Seq orders files for the rule of duplicates: higher was written later. Files
 	// added with 0 get the number of their commit; compaction keeps the highest of
 	// its inputs.
-	Seq     int64
+	Seq int64
+	// Clean says that no row is in the file that a tombstone with a Seq up to Clean
+	// hides from its inputs: compaction sets it to the version of the snapshot it
+	// worked with. 0 for files that were flushed.
+	Clean int64
+	// Sole, of aggregates: the samples they were made of are not kept any more.
+	Sole    bool
 	Writer  string // The node that wrote the file.
 	Created int64  // Milliseconds.
 }
@@ -70,7 +105,7 @@ func (f *File) fault() string {
 		return "no id"
 	case f.Name == "":
 		return "no name"
-	case f.Kind != Samples && f.Kind != Exemplars:
+	case !f.Kind.known():
 		return fmt.Sprintf("unknown kind %.40q", f.Kind)
 	case f.Size <= 0 || f.Tail < 0 || f.Tail > f.Size:
 		return fmt.Sprintf("size %d, tail %d", f.Size, f.Tail)
