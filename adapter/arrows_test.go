@@ -35,9 +35,11 @@ var (
 		"sql":       downstairs,
 		"ring":      downstairs,
 
-		"adapter":       append([]string{"adapter/bench", "adapter/shell", "storage", "compactor", "remote", "promql", "sql", "ring"}, downstairs...),
+		"adapter":       append([]string{"adapter/bench", "adapter/shell", "adapter/simulate", "storage", "compactor", "remote", "promql", "sql", "ring"}, downstairs...),
 		"adapter/bench": append([]string{"sql"}, words...), // DuckDB, to compare with.
 		"adapter/shell": append([]string{"sql"}, words...), // The formats of answers.
+		// A node under a clock of its own.
+		"adapter/simulate": append([]string{"adapter/bench", "storage", "compactor", "remote", "promql"}, downstairs...),
 	}
 )
 

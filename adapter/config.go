@@ -18,14 +18,22 @@ type Config struct {
 	RemoteWrite    RemoteWriteConfig    `yaml:"remote_write"`
 	Query          QueryConfig          `yaml:"query"`
 	SQL            SQLConfig            `yaml:"sql"`
+	Compaction     CompactionConfig     `yaml:"compaction"`
+	Retention      RetentionConfig      `yaml:"retention"`
+	Collection     CollectionConfig     `yaml:"collection"`
+	Scrub          ScrubConfig          `yaml:"scrub"`
+	Downsampling   []DownsamplingRule   `yaml:"downsampling,omitempty"`
 	SelfMonitoring SelfMonitoringConfig `yaml:"self_monitoring"`
 	Runtime        RuntimeConfig        `yaml:"runtime"`
 }
 
 // StorageConfig is the section storage.
 type StorageConfig struct {
-	// Retention: older samples are refused, 0 keeps all.
+	// Retention: older samples are refused and removed, 0 keeps all.
 	Retention Duration `yaml:"retention"`
+	// RetentionRules are for series with a time of their own. Of all that match a
+	// series the shortest holds.
+	RetentionRules []RetentionRule `yaml:"retention_rules,omitempty"`
 	// MemoryPerGeneration: at this size memory is flushed to Parquet. Up to two
 	// generations exist at a time.
 	MemoryPerGeneration Size `yaml:"memory_per_generation"`

@@ -16,6 +16,10 @@ func defaultConfig() Config {
 		RemoteWrite: defaultRemoteWriteConfig(),
 		Query:       defaultQueryConfig(),
 		SQL:         defaultSQLConfig(),
+		Compaction:  defaultCompactionConfig(),
+		Retention:   defaultRetentionConfig(),
+		Collection:  defaultCollectionConfig(),
+		Scrub:       defaultScrubConfig(),
 		SelfMonitoring: SelfMonitoringConfig{
 			Enabled:  true,
 			Interval: Duration(15 * time.Second),
@@ -45,7 +49,7 @@ func defaultStorageConfig() StorageConfig {
 func (s StorageConfig) options(dir string) storage.Options {
 	o := storage.DefaultOptions()
 	o.Dir = dir
-	o.Retention = time.Duration(s.Retention)
+	o.Retention = s.oldest()
 	o.GenerationBytes = int64(s.MemoryPerGeneration)
 	o.FlushInterval = time.Duration(s.FlushInterval)
 	o.AppendWait = time.Duration(s.AppendWait)
@@ -58,6 +62,19 @@ func (s StorageConfig) options(dir string) storage.Options {
 	}
 	o.Templates = templates(s.PartitionTags)
 	return o
+}
+
+// oldest is the age up to which samples are taken: that of the rule that keeps the
+// longest, 0 if anything is kept for ever.
+func (s StorageConfig) oldest() time.Duration {
+	age := s.Retention
+	if age == 0 {
+		return 0
+	}
+	for _, r := range s.RetentionRules {
+		age = max(age, r.Keep)
+	}
+	return time.Duration(age)
 }
 
 func templates(tags map[string][]PartitionTag) map[series.Tenant]series.Template {

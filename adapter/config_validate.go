@@ -19,7 +19,7 @@ type check struct {
 
 // Validate names the first key whose value cannot work.
 func (c Config) Validate() error {
-	rules := [][]check{c.Storage.checks(), c.RemoteWrite.checks(), c.Query.checks(), c.SQL.checks(), c.ownChecks()}
+	rules := [][]check{c.Storage.checks(), c.RemoteWrite.checks(), c.Query.checks(), c.SQL.checks(), c.Compaction.checks(), c.ownChecks()}
 	for _, section := range rules {
 		for _, r := range section {
 			if !r.ok {
@@ -50,7 +50,7 @@ func (c Config) validateRooms() error {
 	if err := q.Validate(); err != nil {
 		return fmt.Errorf("configuration section query: %w", err)
 	}
-	return nil
+	return c.checkCompaction()
 }
 
 func (s StorageConfig) checks() []check {

@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"regexp"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
 
 	"herringbone/adapter/bench"
+	"herringbone/adapter/simulate"
 )
 
 // flags are what belongs to one process rather than to the stored data; the rest
@@ -25,6 +27,7 @@ type flags struct {
 	// sqlWithoutLandlock runs SQL where the kernel cannot confine it.
 	sqlWithoutLandlock bool
 	orphans            bool // fsck: also look for objects that no catalog row names.
+	plan               bool // compact: only say what it would do.
 	logLevel           string
 	logFormat          string
 
@@ -36,7 +39,7 @@ type commandLine struct {
 	flags
 	app *kingpin.Application
 
-	run, checkConfig, fsck, version, sql *kingpin.CmdClause
+	run, checkConfig, fsck, compact, version, sql *kingpin.CmdClause
 
 	shell sqlShell
 
@@ -49,10 +52,13 @@ func newCommandLine() *commandLine {
 	c.run = c.app.Command("run", "Run a node (the default command).").Default()
 	c.checkConfig = c.app.Command("check-config", "Check --config.file and --web.config.file, and exit.")
 	c.fsck = c.app.Command("fsck", "Check the data directory of a stopped node: catalog against objects, checksums, overlaps, write-ahead log. Exits 1 if there is a finding.")
-	c.fsck.Flag("orphans", "Also report objects that the catalog does not name: harmless leftovers of a flush that was cut off.").BoolVar(&c.orphans)
+	c.fsck.Flag("orphans", "Also report objects that the catalog does not name: harmless leftovers of work that was cut off. A node collects them 48 hours later.").BoolVar(&c.orphans)
+	c.compact = c.app.Command("compact", "Compact, expire and collect in the data directory of a stopped node until there is nothing more to do.")
+	c.compact.Flag("plan", "Only print what would be done.").BoolVar(&c.plan)
 	c.sql = c.shell.register(c.app)
 	c.version = c.app.Command("version", "Print the version and exit.")
 	c.bench = bench.Commands(c.app)
+	maps.Copy(c.bench, simulate.Commands(c.app))
 	c.flags.register(c.app)
 	return c
 }
@@ -63,7 +69,7 @@ func (f *flags) register(app *kingpin.Application) {
 	app.Flag("web.listen-address", "Address to listen on.").Default("127.0.0.1:9201").StringVar(&f.listenAddress)
 	app.Flag("web.config.file", "TLS and basic authentication, in the format of every Prometheus server: https://prometheus.io/docs/prometheus/latest/configuration/https/").StringVar(&f.webConfigFile)
 	app.Flag("web.insecure-allow-unauthenticated", "Listen beyond loopback although TLS and authentication are not both configured.").BoolVar(&f.insecure)
-	app.Flag("web.enable-admin-api", "Serve the calls that act on the store: POST /-/flush.").BoolVar(&f.adminAPI)
+	app.Flag("web.enable-admin-api", "Serve the calls that act on the store: deletes (PromQL's admin API, SQL's DELETE, /api/v1/admin/deletes), POST /-/flush, /-/compact, /-/expire, /-/collect.").BoolVar(&f.adminAPI)
 	app.Flag("web.cors.origin", "Regular expression, fully anchored, of the origins that may read answers in a browser; empty is none.").StringVar(&f.corsOrigin)
 	app.Flag("shutdown.timeout", "How long a stop may take for running requests and the flush. What is not flushed by then is replayed at the next start.").Default("30s").DurationVar(&f.shutdownTimeout)
 	app.Flag("self-monitoring", "Scrape the node's own metrics into itself: true or false. Overrides self_monitoring.enabled.").

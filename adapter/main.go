@@ -94,8 +94,11 @@ func dispatch(ctx context.Context, cli *commandLine, command string, stdout io.W
 	if err != nil {
 		return err
 	}
-	if command == cli.fsck.FullCommand() {
+	switch command {
+	case cli.fsck.FullCommand():
 		return fsck(ctx, cli.flags, cfg, stdout)
+	case cli.compact.FullCommand():
+		return compact(ctx, cli.flags, cfg, stdout)
 	}
 	log, err := newLogger(cli.logLevel, cli.logFormat, os.Stderr)
 	if err != nil {

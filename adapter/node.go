@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"herringbone/compactor"
 	"herringbone/storage"
 )
 
@@ -30,8 +31,10 @@ type node struct {
 	self   *selfMonitor // nil when switched off or not open.
 	// children keeps the processes of SQL; nil when there are none.
 	children func(context.Context) error
-	lock     func() error   // Lets go of the data directory.
-	loops    sync.WaitGroup // The store's loop and self-monitoring.
+	// compactor is nil when it is switched off or not open.
+	compactor *compactor.Compactor
+	lock      func() error   // Lets go of the data directory.
+	loops     sync.WaitGroup // The store's loop and self-monitoring.
 }
 
 // runNode runs a node until ctx ends, then stops it in order. It returns the
@@ -101,6 +104,9 @@ func (n *node) live(ctx context.Context, g *errgroup.Group) error {
 		}
 		if n.children != nil {
 			n.loop(loops, g, n.children)
+		}
+		if n.compactor != nil {
+			n.loop(loops, g, n.compactor.Run)
 		}
 		n.life.enter(phaseReady)
 		n.log.Info("ready", "address", n.server.address(), "after", time.Since(n.started))

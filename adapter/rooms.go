@@ -1,21 +1,30 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/prometheus/common/version"
+	"github.com/prometheus/prometheus/model/labels"
 	"gopkg.in/yaml.v3"
 
+	"herringbone/compactor"
 	"herringbone/promql"
 	"herringbone/remote"
 	"herringbone/storage"
+	"herringbone/storage/series"
 )
 
 // openRooms gives the store to the rooms that write to it and read from it, and
 // their handlers to routes.
 func (n *node) openRooms(c *cellar) error {
 	s := c.store
+	var err error
+	if n.compactor, err = n.openCompactor(c); err != nil {
+		return err
+	}
 	w := n.cfg.RemoteWrite.options()
 	w.Sink, w.Registerer, w.Logger = s, n.registry, n.log
 	write, err := remote.NewWriteHandler(w)
@@ -35,8 +44,24 @@ func (n *node) openRooms(c *cellar) error {
 		return err
 	}
 	n.children = children
-	n.routes.open(&api{write: write, query: query.Handler(), sql: sql, flush: s.Flush})
+	a := &api{write: write, query: query.Handler(), sql: sql, flush: s.Flush}
+	if n.compactor != nil {
+		a.compactor, a.compactorPage, a.compactorStyle = n.compactor.StatusHandler(), n.compactor.Page(), n.compactor.PageStyle()
+		a.maintenance = n.maintenance(n.compactor)
+	}
+	if n.flags.adminAPI {
+		a.deletes = compactor.DeletesHandler(c.catalog, func(*http.Request) (series.Tenant, error) { return series.DefaultTenant, nil })
+	}
+	n.routes.open(a)
 	return nil
+}
+
+// deleteSeries deletes for the admin API and lets the compactor know.
+func (n *node) deleteSeries(s *storage.Store) func(context.Context, series.Tenant, int64, int64, []*labels.Matcher) (string, error) {
+	return func(ctx context.Context, t series.Tenant, minT, maxT int64, matchers []*labels.Matcher) (string, error) {
+		receipt, err := s.Delete(ctx, t, minT, maxT, matchers)
+		return receipt.ID, err
+	}
 }
 
 // noOrigin matches no origin at all: promql takes an empty one for any.
@@ -48,7 +73,13 @@ func (n *node) queryOptions(s *storage.Store) (promql.Options, error) {
 		return promql.Options{}, fmt.Errorf("write out configuration: %w", err)
 	}
 	o := n.cfg.Query.options()
-	o.Source, o.Exemplars, o.Metadata = s, s, s
+	o.Source, o.Exemplars, o.Metadata, o.Aggregates = s, s, s, s
+	if n.flags.adminAPI {
+		o.Delete = n.deleteSeries(s)
+		if n.compactor != nil {
+			o.CleanTombstones = n.compactor.CleanTombstones
+		}
+	}
 	o.Registerer, o.Gatherer, o.Logger = n.registry, n.registry, n.log
 	o.Config = func() string { return string(text) }
 	o.Flags = n.flags.shown()

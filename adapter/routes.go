@@ -25,6 +25,13 @@ type api struct {
 	query http.Handler // The rest of /api/v1, and /federate.
 	sql   http.Handler // /api/v1/sql.
 	flush func(context.Context) error
+
+	// nil: there is no compactor, or no admin API.
+	compactor      http.Handler            // /api/v1/status/compactor.
+	compactorPage  http.Handler            // /compactor.
+	compactorStyle http.Handler            // /compactor.css.
+	deletes        http.Handler            // /api/v1/admin/deletes.
+	maintenance    map[string]http.Handler // By path.
 }
 
 // routes is the node's HTTP surface. It exists before the store does: until open
@@ -59,7 +66,16 @@ func (r *routes) handler() http.Handler {
 	mux.Handle("/api/v1/write", sameOrigin(bodyDeadline(write, writeBodyTimeout)))
 	mux.Handle("/api/v1/", query)
 	mux.Handle("/federate", query)
-	mux.Handle("POST /-/flush", sameOrigin(http.HandlerFunc(r.serveFlush)))
+	mux.Handle("POST /-/flush", sameOrigin(r.whenAdmin(func(a *api) http.Handler { return flushHandler(a.flush) })))
+	for _, path := range []string{"/-/compact", "/-/expire", "/-/collect"} {
+		mux.Handle("POST "+path, sameOrigin(r.whenAdmin(func(a *api) http.Handler { return a.maintenance[path] })))
+	}
+	deletes := r.whenAdmin(func(a *api) http.Handler { return a.deletes })
+	mux.Handle("GET /api/v1/admin/deletes", deletes)
+	mux.Handle("GET /api/v1/admin/deletes/{id}", deletes)
+	mux.Handle("GET /api/v1/status/compactor", r.whenReady(func(a *api) http.Handler { return a.compactor }))
+	mux.Handle("GET /compactor", r.whenReady(func(a *api) http.Handler { return a.compactorPage }))
+	mux.Handle("GET /compactor.css", r.whenReady(func(a *api) http.Handler { return a.compactorStyle }))
 	return r.instrument(secure(mux))
 }
 
@@ -71,24 +87,35 @@ func (r *routes) whenReady(pick func(*api) http.Handler) http.Handler {
 			r.life.refuse(w, req)
 			return
 		}
-		pick(a).ServeHTTP(w, req)
+		h := pick(a)
+		if h == nil {
+			http.Error(w, "unavailable: the compactor is off: compaction.enabled is false in the configuration", http.StatusServiceUnavailable)
+			return
+		}
+		h.ServeHTTP(w, req)
 	})
 }
 
-func (r *routes) serveFlush(w http.ResponseWriter, req *http.Request) {
-	if !r.admin {
-		http.Error(w, "unavailable: the admin API is off, start the node with --web.enable-admin-api", http.StatusForbidden)
-		return
-	}
-	r.whenReady(func(a *api) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			if err := a.flush(req.Context()); err != nil {
-				http.Error(w, err.Error(), http.StatusInternalServerError)
-				return
-			}
-			w.WriteHeader(http.StatusNoContent)
-		})
-	}).ServeHTTP(w, req)
+// whenAdmin is whenReady for the calls that act on the store.
+func (r *routes) whenAdmin(pick func(*api) http.Handler) http.Handler {
+	ready := r.whenReady(pick)
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if !r.admin {
+			http.Error(w, "unavailable: the admin API is off, start the node with --web.enable-admin-api", http.StatusForbidden)
+			return
+		}
+		ready.ServeHTTP(w, req)
+	})
+}
+
+func flushHandler(flush func(context.Context) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if err := flush(req.Context()); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
 }
 
 // bodyDeadline bounds the time a request's body may take. A connection without
@@ -122,21 +149,26 @@ func secure(next http.Handler) http.Handler {
 // handlerLabels are the paths that have a label value of their own in the
 // metrics; all others are "other", so that clients cannot make series.
 var handlerLabels = map[string]string{
-	"/api/v1/write":           "write",
-	"/api/v1/read":            "read",
-	"/api/v1/sql":             "sql",
-	"/api/v1/explain":         "explain",
-	"/api/v1/query":           "query",
-	"/api/v1/query_range":     "query_range",
-	"/api/v1/query_exemplars": "query_exemplars",
-	"/api/v1/series":          "series",
-	"/api/v1/labels":          "labels",
-	"/api/v1/metadata":        "metadata",
-	"/federate":               "federate",
-	"/metrics":                "metrics",
-	"/-/ready":                "ready",
-	"/-/healthy":              "healthy",
-	"/-/flush":                "flush",
+	"/api/v1/write":            "write",
+	"/api/v1/read":             "read",
+	"/api/v1/sql":              "sql",
+	"/api/v1/explain":          "explain",
+	"/api/v1/query":            "query",
+	"/api/v1/query_range":      "query_range",
+	"/api/v1/query_exemplars":  "query_exemplars",
+	"/api/v1/series":           "series",
+	"/api/v1/labels":           "labels",
+	"/api/v1/metadata":         "metadata",
+	"/federate":                "federate",
+	"/metrics":                 "metrics",
+	"/-/ready":                 "ready",
+	"/-/healthy":               "healthy",
+	"/-/flush":                 "flush",
+	"/-/compact":               "compact",
+	"/-/expire":                "expire",
+	"/-/collect":               "collect",
+	"/compactor":               "compactor",
+	"/api/v1/status/compactor": "compactor",
 }
 
 func handlerLabel(path string) string {

@@ -109,6 +109,9 @@ func (n *node) openSQL(c *cellar) (http.Handler, func(context.Context) error, er
 	}
 	o := n.cfg.SQL.options()
 	o.Store, o.Pool, o.Registerer = c.store, pool, prometheus.Registerer(n.registry)
+	if n.flags.adminAPI {
+		o.Delete = c.store.Delete
+	}
 	o.Path = func(_ context.Context, f *catalog.File) (string, error) { return c.objects.Path(f.Name) }
 	e, err := engine.New(o)
 	if err != nil {

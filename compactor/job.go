@@ -38,9 +38,11 @@ type Job struct {
 	// Window cuts outputs of level 1 at its multiples since the Unix epoch, in
 	// milliseconds; 0 does not cut.
 	Window int64
-	// Inputs are in the order of writing. Those with Remove go when the outputs
-	// come, the others are only read. Aggregates among the inputs of Merge and
-	// Downsample are not read: the outputs replace them.
+	// Inputs are in the order of writing, aggregates that outputs replace after
+	// them. Those with Remove go when the outputs come, the others are only read.
+	// Aggregates among the inputs of Merge of samples and of Downsample are not read,
+	// nor are those of Coarsen's own resolution: the outputs replace them. A Merge
+	// of samples without samples takes aggregates away, to be made again.
 	Inputs []Input
 	// Rules are what aggregates to make of the samples: of Downsample nothing else
 	// is made, a Merge of old samples makes them on the way, so that they never

@@ -59,7 +59,7 @@ func New(opts Options) (*API, error) {
 	}
 	a := &API{
 		opts:      opts,
-		queryable: NewQueryable(opts.Source, "", opts.MaxSamples),
+		queryable: NewQueryable(opts.Source, "", opts.MaxSamples).withAggregates(opts.Aggregates),
 		parser:    opts.parser(),
 		origins:   origins,
 		metrics:   newMetrics(opts.Registerer),
@@ -152,10 +152,14 @@ func (a *API) routes() http.Handler {
 	own("PUT "+prefix+"/admin/tsdb/snapshot", a.serveNoSnapshot)
 	mux.Handle("GET "+prefix+"/explain", a.plain(a.readyFunc(a.serveExplain(router))))
 	mux.Handle("POST "+prefix+"/explain", a.plain(a.readyFunc(a.serveExplain(router))))
+	if a.opts.Delete != nil {
+		own("POST "+prefix+"/admin/tsdb/clean_tombstones", a.serveCleanTombstones)
+		own("PUT "+prefix+"/admin/tsdb/clean_tombstones", a.serveCleanTombstones)
+	}
 	mux.Handle("GET /federate", a.readyFunc(a.serveFederation))
 	mux.Handle("POST "+prefix+"/read", abortBroken(http.StripPrefix(prefix, router)))
 	mux.Handle(prefix+"/", http.StripPrefix(prefix, router))
-	return a.withTenant(a.boundBody(mux))
+	return a.withTenant(a.boundBody(a.withResolution(withReceipts(mux))))
 }
 
 // withTenant puts the request's tenant into its context. A browser's preflight

@@ -313,9 +313,9 @@ func TestDeleteSeries(t *testing.T) {
 	}
 	var got []deleted
 	admin := testAPI(t, filled(t), func(o *Options) {
-		o.Delete = func(_ context.Context, tenant series.Tenant, minT, maxT int64, ms []*labels.Matcher) error {
+		o.Delete = func(_ context.Context, tenant series.Tenant, minT, maxT int64, ms []*labels.Matcher) (string, error) {
 			got = append(got, deleted{tenant, minT, maxT, fmt.Sprint(ms)})
-			return nil
+			return fmt.Sprint("r", len(got)), nil
 		}
 	}).Handler()
 	const target = "/api/v1/admin/tsdb/delete_series?match[]=up&start=1&end=2.5"

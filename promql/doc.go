@@ -10,6 +10,22 @@
 // at a time into columns, which the engine walks through an iterator and which
 // the next series reuses. The parts' matrices are joined, the API writes JSON.
 //
+// Where there are aggregates, a query first chooses for each of its selectors
+// the coarsest resolution that answers exactly: evaluation times, offsets and
+// ranges must be its multiples (grid.go), and the function must be one that a
+// bucket tells enough for (columns in merger.go). The selector is marked, and
+// the call above it may be replaced by one that understands buckets (rewrite.go,
+// rowfunctions.go); the rest of the expression knows nothing of it. A marked
+// Select reads buckets and samples as one series of points (bucketset.go). The
+// request parameter max_source_resolution is "raw" or "0s" (samples only), a
+// duration (aggregates up to that resolution, even where they are not exact) or
+// "auto" (likewise, a fifth of the step). Where aggregates are all that is kept
+// and do not fit, the answer is approximate and says so in a warning; a function
+// that needs samples there is an error. In an approximate answer, a bucket counts
+// where its last sample lies, and windows shorter than a bucket are widened to
+// one. Remote-read, federation and questions for series and labels take no part
+// in this: they are answered as the Source has it.
+//
 // A request to explain is such a query whose Selects gather, in a series.Trace
 // for each selector, what they found and read; the plan is answered in place of the
 // result.

@@ -29,6 +29,8 @@ type engine struct {
 	lookbackDelta time.Duration
 	subqueryStep  time.Duration // Of subqueries that name none.
 	lateNames     bool          // Metric names are dropped at the end.
+	starts        bool          // Start timestamps count as samples of counters.
+	typed         bool          // Metrics have their type in a label.
 	forceParts    bool          // Split however few cores are idle; for tests.
 }
 
@@ -44,6 +46,7 @@ func newEngine(opts prom.EngineOpts, parts, concurrency int, m *metrics) *engine
 		partial.Reg = prometheus.WrapRegistererWith(prometheus.Labels{"engine": "part"}, reg)
 	}
 	m.limit.Set(float64(concurrency))
+	registerRowFunctions()
 	return &engine{
 		whole:   prom.NewEngine(opts),
 		part:    prom.NewEngine(partial),
@@ -56,6 +59,8 @@ func newEngine(opts prom.EngineOpts, parts, concurrency int, m *metrics) *engine
 		lookbackDelta: opts.LookbackDelta,
 		subqueryStep:  time.Duration(opts.NoStepSubqueryIntervalFn(0)) * time.Millisecond,
 		lateNames:     opts.EnableDelayedNameRemoval,
+		starts:        opts.UseStartTimestamps,
+		typed:         opts.EnableTypeAndUnitLabels,
 	}
 }
 
@@ -81,7 +86,8 @@ func engineOptions(o Options, p parser.Parser, log *slog.Logger, reg prometheus.
 
 func (e *engine) NewInstantQuery(ctx context.Context, q storage.Queryable, opts prom.QueryOpts, qs string, ts time.Time) (prom.Query, error) {
 	x := explanationOf(ctx)
-	whole, err := e.whole.NewInstantQuery(ctx, x.watch(q), opts, qs, ts)
+	q, m := withMarks(x.watch(q), e.typed)
+	whole, err := e.whole.NewInstantQuery(ctx, q, opts, qs, ts)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +96,7 @@ func (e *engine) NewInstantQuery(ctx context.Context, q storage.Queryable, opts 
 	}
 	x.describe(whole.Statement())
 	x.unsplit("it is an instant query")
-	return &query{Query: whole, engine: e, explain: x}, nil
+	return &query{Query: whole, engine: e, explain: x, marks: m}, nil
 }
 
 func (e *engine) NewRangeQuery(ctx context.Context, q storage.Queryable, opts prom.QueryOpts, qs string, start, end time.Time, step time.Duration) (prom.Query, error) {
@@ -98,7 +104,7 @@ func (e *engine) NewRangeQuery(ctx context.Context, q storage.Queryable, opts pr
 		return nil, errTinyStep // The engine would divide by its zero milliseconds.
 	}
 	x := explanationOf(ctx)
-	q = x.watch(q)
+	q, m := withMarks(x.watch(q), e.typed)
 	whole, err := e.whole.NewRangeQuery(ctx, q, opts, qs, start, end, step)
 	if err != nil {
 		return nil, err
@@ -106,7 +112,7 @@ func (e *engine) NewRangeQuery(ctx context.Context, q storage.Queryable, opts pr
 	if err := checkSubqueries(whole.Statement(), e.subqueryStep); err != nil {
 		return nil, err
 	}
-	query := &query{Query: whole, engine: e, explain: x}
+	query := &query{Query: whole, engine: e, explain: x, marks: m}
 	x.describe(whole.Statement())
 	x.unsplit("queries are not split, or there is one core")
 	if expr, err := e.parser.ParseExpr(qs); err == nil && e.parts > 1 {
@@ -124,6 +130,7 @@ type query struct {
 	engine     *engine
 	split      *split       // nil: evaluate the whole.
 	explain    *explanation // nil: nobody asks.
+	marks      *marks       // nil: there are no aggregates.
 
 	mu       sync.Mutex // Guards the two.
 	cancel   context.CancelFunc
@@ -148,10 +155,20 @@ func (q *query) Exec(ctx context.Context) *prom.Result {
 }
 
 func (q *query) evaluate(ctx context.Context, running int) *prom.Result {
+	p, err := q.plan(ctx)
+	if err != nil {
+		return &prom.Result{Err: err}
+	}
+	q.explain.choose(p)
+	res := q.run(ctx, running, p)
+	return p.finish(res)
+}
+
+func (q *query) run(ctx context.Context, running int, p *aggregatePlan) *prom.Result {
 	if q.split == nil {
 		return q.Query.Exec(ctx)
 	}
-	return q.split.exec(ctx, q.Query, running, q.explain)
+	return q.split.exec(ctx, q.Query, running, p, q.explain)
 }
 
 func (q *query) enter(ctx context.Context) (running int, err error) {

@@ -73,6 +73,8 @@ func statusCode[N ~int](kind N, err error) (code int, replace bool) {
 		return http.StatusServiceUnavailable, true
 	case int(kind) == int(apiv1.ErrorExec) && errors.As(err, &ours):
 		return http.StatusInternalServerError, true
+	case int(kind) == int(apiv1.ErrorInternal) && errors.Is(err, series.ErrInvalid):
+		return http.StatusBadRequest, true
 	}
 	return 0, false
 }

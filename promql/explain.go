@@ -120,7 +120,7 @@ func (x *explanation) answer(verbose bool) *explained {
 		Samples: x.samples, PeakSamples: x.peak, Series: x.resultSeries, Points: x.resultPoints,
 		Parts: x.parts, Whole: x.whole, Warnings: x.warnings, Infos: x.infos,
 	}}
-	p := planner{rest: x.selectors, verbose: verbose}
+	p := planner{rest: x.selectors, choices: x.choices, verbose: verbose}
 	e.Plan = p.node(x.expr)
 	if len(x.others.Selections()) > 0 {
 		other := &planNode{Type: "selector", Expr: "of functions"}

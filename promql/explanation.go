@@ -22,6 +22,7 @@ type explanation struct {
 	step      time.Duration   // 0: an instant query.
 	selectors []*series.Trace // In the order of parser.Inspect.
 	others    *series.Trace   // Selects of functions such as info.
+	choices   []*choice       // One a selector; nil: there are no aggregates.
 
 	parts   int
 	whole   string // Why it was not evaluated in parts; "": it was.
@@ -83,6 +84,16 @@ func (x *explanation) trace(n int) *series.Trace {
 		return x.selectors[n]
 	}
 	return x.others
+}
+
+// choose says what the selectors are answered from.
+func (x *explanation) choose(p *aggregatePlan) {
+	if x == nil || p == nil {
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.choices = p.choices
 }
 
 // unsplit says why the query is evaluated as a whole.

@@ -41,14 +41,19 @@ func (it *iterator) read(s *promSeries) {
 		err = it.owner.hold(it)
 	}
 	if err != nil {
-		it.samples.Reset()
-		it.err = sourceError(err)
+		it.fail(err)
 		return
 	}
 	if s.set.wide != nil {
 		it.first, _ = it.samples.Range(s.set.query.MinT, math.MaxInt64)
 		it.at = it.first - 1
 	}
+}
+
+// fail ends the series with an error of its Source.
+func (it *iterator) fail(err error) {
+	it.samples.Reset()
+	it.first, it.at, it.err = 0, -1, sourceError(err)
 }
 
 // kind is the type of the current sample.

@@ -8,6 +8,7 @@ type metrics struct {
 	split       prometheus.Counter
 	splitUndone prometheus.Counter
 	federation  prometheus.Counter
+	selectors   *prometheus.CounterVec
 }
 
 // newMetrics registers with reg, or nowhere if it is nil.
@@ -33,9 +34,13 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "herringbone_promql_federation_errors_total",
 			Help: "Federation requests that ended with an error of the server.",
 		}),
+		selectors: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "herringbone_promql_selectors_total",
+			Help: "Selectors of queries by what answered them: samples, or aggregates that are exact or approximate. Counted where there is a source of aggregates.",
+		}, []string{"from"}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.waiting, m.limit, m.split, m.splitUndone, m.federation)
+		reg.MustRegister(m.waiting, m.limit, m.split, m.splitUndone, m.federation, m.selectors)
 	}
 	return m
 }

@@ -23,6 +23,8 @@ type Options struct {
 	Source    series.Source
 	Exemplars series.ExemplarSource // nil: there are none.
 	Metadata  series.MetadataSource // nil: there is none.
+	// Aggregates answers what does not need samples. nil: there are none.
+	Aggregates series.AggregateSource
 
 	// Tenant reads the tenant from a request; its error is answered 400 if it
 	// wraps series.ErrInvalid and 401 otherwise. nil: series.DefaultTenant.
@@ -50,8 +52,12 @@ type Options struct {
 	// type-and-unit-labels, use-start-timestamps.
 	Features []string
 
-	// Delete serves admin/tsdb/delete_series. nil: the admin API is off.
-	Delete func(ctx context.Context, t series.Tenant, minT, maxT int64, matchers []*labels.Matcher) error
+	// Delete serves admin/tsdb/delete_series and returns the id of a receipt. nil:
+	// the admin API is off.
+	Delete func(ctx context.Context, t series.Tenant, minT, maxT int64, matchers []*labels.Matcher) (id string, err error)
+	// CleanTombstones serves admin/tsdb/clean_tombstones, if the admin API is on.
+	// nil: there is nothing to do.
+	CleanTombstones func(ctx context.Context) error
 
 	// Ready is asked before each request; an error is answered 503. nil: always
 	// ready.

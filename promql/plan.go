@@ -17,6 +17,8 @@ type planNode struct {
 	Matchers []string    `json:"matchers,omitempty"`
 	MinTime  string      `json:"min_time,omitempty"` // Of the samples that were asked for.
 	MaxTime  string      `json:"max_time,omitempty"`
+	From     string      `json:"from,omitempty"`         // Samples, or which aggregates.
+	Finer    string      `json:"from_because,omitempty"` // Why not coarser ones.
 	Storage  *planReads  `json:"storage,omitempty"`
 	Files    []planFile  `json:"files,omitempty"`
 	Children []*planNode `json:"children,omitempty"`
@@ -54,12 +56,13 @@ func newPlanReads(f series.Figures) *planReads { r := planReads(f); return &r }
 // planner makes the tree of an explanation.
 type planner struct {
 	rest    []*series.Trace // Of selectors that were not met yet.
+	choices []*choice       // Likewise, or nil.
 	verbose bool
 }
 
 // node walks in the order of parser.Inspect.
 func (p *planner) node(n parser.Node) *planNode {
-	out := &planNode{Type: nodeType(n), Expr: n.String()}
+	out := &planNode{Type: nodeType(n), Expr: withoutRows(n.String())}
 	switch n := n.(type) {
 	case *parser.VectorSelector:
 		p.selector(out, n)
@@ -80,6 +83,10 @@ func (p *planner) selector(out *planNode, n *parser.VectorSelector) {
 	}
 	trace := p.rest[0]
 	p.rest = p.rest[1:]
+	if len(p.choices) > 0 {
+		out.From, out.Finer = p.choices[0].from(), p.choices[0].why
+		p.choices = p.choices[1:]
+	}
 	p.reads(out, trace)
 }
 
@@ -102,6 +109,13 @@ func (p *planner) reads(out *planNode, trace *series.Trace) {
 		}
 	}
 	out.MinTime, out.MaxTime = planTime(minT), planTime(maxT)
+}
+
+func because(why string) string {
+	if why == "" {
+		return ""
+	}
+	return " (" + why + ")"
 }
 
 func planTime(ms int64) string {
@@ -147,6 +161,9 @@ func (n *planNode) writeText(b *strings.Builder, depth int) {
 		if n.Storage == nil {
 			fmt.Fprintf(b, "%snot read\n", indent)
 		}
+	}
+	if n.From != "" {
+		fmt.Fprintf(b, "%sfrom: %s%s\n", indent, n.From, because(n.Finer))
 	}
 	if s := n.Storage; s != nil {
 		fmt.Fprintf(b, "%stime: %s to %s\n", indent, n.MinTime, n.MaxTime)

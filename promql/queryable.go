@@ -3,6 +3,7 @@ package promql
 import (
 	"context"
 	"errors"
+	"io"
 	"sync"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -23,6 +24,9 @@ type Queryable struct {
 	limit    int64
 	pool     *sync.Pool   // *series.Samples
 	explain  *explanation // nil: nobody asks.
+
+	aggregates series.AggregateSource // nil: there are none.
+	marks      *marks                 // Of one query; nil: all is answered from samples.
 }
 
 var _ storage.SampleAndChunkQueryable = (*Queryable)(nil)
@@ -37,6 +41,15 @@ func NewQueryable(source series.Source, fallback series.Tenant, maxSamples int) 
 		limit:    int64(maxSamples),
 		pool:     &sync.Pool{New: func() any { return &series.Samples{} }},
 	}
+}
+
+// withAggregates returns a Queryable whose queries may be answered from
+// aggregates. Only engine asks it for them: remote-read and what is asked of
+// labels are answered from samples alone.
+func (q *Queryable) withAggregates(source series.AggregateSource) *Queryable {
+	own := *q
+	own.aggregates = source
+	return &own
 }
 
 // share returns a Queryable with 1/n of the limit.
@@ -59,7 +72,7 @@ func (q *Queryable) ChunkQuerier(minT, maxT int64) (storage.ChunkQuerier, error)
 }
 
 func (q *Queryable) querier(minT, maxT int64) *querier {
-	return &querier{source: q.source, fallback: q.fallback, pool: q.pool, limit: q.limit, minT: minT, maxT: maxT, explain: q.explain}
+	return &querier{source: q.source, fallback: q.fallback, pool: q.pool, limit: q.limit, minT: minT, maxT: maxT, explain: q.explain, marks: q.marks}
 }
 
 type querier struct {
@@ -68,10 +81,11 @@ type querier struct {
 	pool       *sync.Pool
 	minT, maxT int64
 
-	limit, held int64        // In samples; see hold.
-	open        []series.Set // To close.
-	iterators   []*iterator  // Their arrays go back to the pool.
+	limit, held int64       // In samples; see hold.
+	open        []io.Closer // Sets.
+	iterators   []*iterator // Their arrays go back to the pool.
 
+	marks   *marks
 	explain *explanation
 	selects int // So far; counted for explain.
 }
@@ -82,7 +96,11 @@ func (q *querier) Select(ctx context.Context, sorted bool, hints *storage.Select
 		ctx = series.WithTrace(ctx, q.explain.trace(q.selects))
 		q.selects++
 	}
-	return &seriesSet{querier: q, ctx: ctx, query: q.query(hints, matchers), sorted: sorted}
+	query := q.query(hints, matchers)
+	if c := q.marks.of(matchers); c != nil {
+		return newBucketSet(ctx, q, q.marks, c, query)
+	}
+	return &seriesSet{querier: q, ctx: ctx, query: query, sorted: sorted}
 }
 
 // query narrows the querier's range to the hinted one. Hints of remote-read

@@ -28,8 +28,11 @@ func (s *promSeries) read(dst *series.Samples) error {
 	return s.set.widened(s.series).Read(dst)
 }
 
-// widen selects the same series from lead earlier on.
+// widen selects the same series from lead earlier on, once.
 func (s *seriesSet) widen() error {
+	if s.wide != nil {
+		return nil
+	}
 	s.wide = map[string]series.Series{}
 	q := s.query
 	q.MinT -= lead.Milliseconds()

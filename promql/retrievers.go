@@ -30,7 +30,7 @@ func (nothing) Alertmanagers() []*url.URL              { return nil }
 func (nothing) DroppedAlertmanagers() []*url.URL       { return nil }
 func (nothing) RuleGroups() []*rules.Group             { return nil }
 func (nothing) AlertingRules() []*rules.AlertingRule   { return nil }
-func (nothing) CleanTombstones() error                 { return nil } // Compaction does it unasked.
+func (nothing) CleanTombstones() error                 { return nil } // Has a handler of its own.
 func (nothing) Snapshot(string, bool) error            { return errors.ErrUnsupported }
 func (nothing) Stats(string, int) (*tsdb.Stats, error) { return nil, errors.ErrUnsupported }
 func (nothing) BlockMetas() ([]tsdb.BlockMeta, error)  { return []tsdb.BlockMeta{}, nil }
@@ -59,7 +59,12 @@ func (d admin) Delete(ctx context.Context, minT, maxT int64, matchers ...*labels
 	if err != nil {
 		return err
 	}
-	return d.api.opts.Delete(ctx, tenant, minT, maxT, matchers)
+	id, err := d.api.opts.Delete(ctx, tenant, minT, maxT, matchers)
+	if err != nil {
+		return err
+	}
+	addReceipt(ctx, id)
+	return nil
 }
 
 func (d admin) WALReplayStatus() (tsdb.WALReplayStatus, error) {

@@ -102,7 +102,7 @@ func cut(start, end time.Time, step time.Duration, n int) []span {
 
 // exec evaluates in as many parts as there are cores left by the other running
 // queries, or else the whole.
-func (s *split) exec(ctx context.Context, whole prom.Query, running int, x *explanation) *prom.Result {
+func (s *split) exec(ctx context.Context, whole prom.Query, running int, p *aggregatePlan, x *explanation) *prom.Result {
 	n := min(s.most, runtime.GOMAXPROCS(0)+1-running)
 	if s.engine.forceParts {
 		n = s.most
@@ -114,7 +114,7 @@ func (s *split) exec(ctx context.Context, whole prom.Query, running int, x *expl
 	x.split(n)
 	timers := whole.Stats().Timers
 	stop := startTimers(timers, stats.ExecTotalTime, stats.EvalTotalTime, stats.InnerEvalTime)
-	results, err := s.execParts(ctx, cut(s.start, s.end, s.step, n))
+	results, err := s.execParts(ctx, cut(s.start, s.end, s.step, n), p)
 	stop()
 	if err != nil {
 		return &prom.Result{Err: err}
@@ -145,8 +145,8 @@ func startTimers(t *stats.QueryTimers, names ...stats.QueryTiming) func() {
 }
 
 // execParts evaluates one part in this goroutine and the others beside it. The
-// first error ends them all.
-func (s *split) execParts(ctx context.Context, spans []span) ([]*prom.Result, error) {
+// first error ends them all. All are answered from the same aggregates.
+func (s *split) execParts(ctx context.Context, spans []span, plan *aggregatePlan) ([]*prom.Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	queryable := s.queryable
@@ -158,6 +158,7 @@ func (s *split) execParts(ctx context.Context, spans []span) ([]*prom.Result, er
 		if err != nil {
 			return nil, err
 		}
+		plan.apply(q.Statement())
 		s.parts = append(s.parts, q)
 	}
 	results := make([]*prom.Result, len(s.parts))

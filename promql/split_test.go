@@ -303,7 +303,7 @@ func TestSplitOnlyOnIdleCores(t *testing.T) {
 	for running, want := range map[int]float64{1: 1, 1000: 0} {
 		before := counted(e.metrics.split)
 		q := rangeQuery(t, e, newWitness(t, "x"), "x")
-		q.split.exec(t.Context(), q.Query, running, nil)
+		q.split.exec(t.Context(), q.Query, running, nil, nil)
 		if got := counted(e.metrics.split) - before; got != min(want, float64(cores()-1)) {
 			t.Errorf("%d running: split %v", running, got)
 		}

@@ -20,6 +20,18 @@
 // schema system describes the store: metrics, labels, files, partitions, queries.
 // Staleness markers are hidden. Times are TIMESTAMPTZ, in UTC.
 //
+// "metric@5m" holds the metric's aggregates of 5 minutes, where there are files of
+// such: a row a bucket, time is its end, the other columns are count, min, max, sum,
+// first, last, first_time, last_time, increase and the labels. Samples that came after
+// they were made are not in them. A metric of that very name is shown instead.
+//
+// # DELETE
+//
+// DELETE FROM metric WHERE … (and FROM samples) hides rows from every later query, in
+// any language, and answers with the delete's id, the rows it hid and its state. Its
+// conditions are those that say which labels and which range of time: see
+// syntax.ParseDelete. It needs a POST and the admin API.
+//
 // # Requests
 //
 // query is the statement; params are its parameters (a JSON array for $1, $2, or an

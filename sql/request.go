@@ -54,7 +54,7 @@ func readRequest(w http.ResponseWriter, r *http.Request) (*request, format.Optio
 	if f.Query == "" {
 		return nil, o, fmt.Errorf("the parameter query is missing: %w", series.ErrInvalid)
 	}
-	out.SQL = f.Query
+	out.SQL, out.Writes = f.Query, r.Method == http.MethodPost
 	if out.Params, err = parseParams(f.Params); err != nil {
 		return nil, o, err
 	}

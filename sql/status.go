@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"herringbone/sql/duck"
+	"herringbone/sql/engine"
 	"herringbone/sql/syntax"
 	"herringbone/sql/worker"
 	"herringbone/storage/series"
@@ -34,6 +35,10 @@ func classify(err error) (code int, f failure) {
 		code, f.ErrorType = http.StatusGatewayTimeout, "timeout"
 	case errors.Is(err, context.Canceled):
 		code, f.ErrorType = http.StatusServiceUnavailable, "canceled"
+	case errors.Is(err, engine.ErrReadOnly):
+		code, f.ErrorType = http.StatusMethodNotAllowed, "bad_data"
+	case errors.Is(err, engine.ErrForbidden):
+		code, f.ErrorType = http.StatusForbidden, "unavailable"
 	case errors.As(err, &s):
 		code, f.ErrorType, f.Position = http.StatusBadRequest, "bad_data", position(s.Position)
 	case errors.Is(err, series.ErrCorrupt):
@@ -84,6 +89,9 @@ func respondError(w http.ResponseWriter, err error) int {
 	w.Header().Set("Content-Type", "application/json")
 	if code == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "1")
+	}
+	if code == http.StatusMethodNotAllowed {
+		w.Header().Set("Allow", http.MethodPost)
 	}
 	w.WriteHeader(code)
 	_, _ = w.Write(append(body, '\n')) // The client may be gone.

@@ -223,6 +223,27 @@ func (m *memSeries) read(dst *series.Samples, minT, maxT int64) {
 	}
 }
 
+// holds reports whether the series has a sample in minT … maxT.
+func (m *memSeries) holds(minT, maxT int64) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range m.runs {
+		if m.runs[i].holds(minT, maxT) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *run) holds(minT, maxT int64) bool {
+	if r.len() == 0 || r.maxT < minT || r.minT > maxT {
+		return false
+	}
+	in := func(t int64) bool { return t >= minT && t <= maxT }
+	return slices.ContainsFunc(r.offsets, func(o uint32) bool { return in(r.base + int64(o)) }) ||
+		slices.ContainsFunc(r.histograms, func(h series.Histogram) bool { return in(h.T) })
+}
+
 // times returns the range of the series' samples; ok is false if it has none.
 func (m *memSeries) times() (minT, maxT int64, ok bool) {
 	m.mu.Lock()
@@ -282,4 +303,8 @@ func histogramBytes(h series.Histogram) int64 {
 	return fixed + int64(8*(len(h.FH.PositiveBuckets)+len(h.FH.NegativeBuckets)+len(h.FH.PositiveSpans)+len(h.FH.NegativeSpans)+len(h.FH.CustomValues)))
 }
 
-var samplesPool = sync.Pool{New: func() any { return &series.Samples{} }}
+// The pools hold the columns that parts of a series are read to.
+var (
+	samplesPool    = sync.Pool{New: func() any { return &series.Samples{} }}
+	aggregatesPool = sync.Pool{New: func() any { return &series.Aggregates{} }}
+)

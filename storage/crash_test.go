@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -27,8 +28,8 @@ import (
 var errPowerLost = errors.New("power lost")
 
 // Power is lost at a random operation of the file system, while several writers
-// append and somebody flushes. What had been acknowledged is there afterwards;
-// nothing is invented, nothing doubled.
+// append and somebody flushes or deletes. What had been acknowledged is there
+// afterwards, unless it was deleted; nothing is invented, nothing doubled.
 //
 // Remove the sync in the WAL or in the bucket, or commit before the objects are
 // durable, and this fails.
@@ -140,14 +141,34 @@ func hammer(r *rig, rng *rand.Rand) (*model, int) {
 					m.unknown(b)
 				}
 				mu.Unlock()
-				if rng.IntN(15) == 0 {
+				switch rng.IntN(30) {
+				case 0, 1:
 					_ = r.store.Flush(context.Background()) // May fail: the power is lost.
+				case 2:
+					deleteSome(r, rng, m, &mu, w, now)
 				}
 			}
 		})
 	}
 	wg.Wait()
 	return m, acked
+}
+
+// deleteSome deletes some of what one writer wrote.
+func deleteSome(r *rig, rng *rand.Rand, m *model, mu *sync.Mutex, writer int, now int64) {
+	minT, maxT := now-rng.Int64N(5*3_600_000), now-rng.Int64N(3_600_000)
+	matchers := []*promlabels.Matcher{promlabels.MustNewMatcher(promlabels.MatchEqual, "writer", strconv.Itoa(writer))}
+	if minT > maxT {
+		minT = math.MinInt64
+	}
+	_, err := r.store.Delete(context.Background(), tenant, minT, maxT, matchers)
+	mu.Lock()
+	defer mu.Unlock()
+	if err == nil {
+		m.deleted(minT, maxT, matchers)
+	} else {
+		m.perhapsDeleted(minT, maxT, matchers)
+	}
 }
 
 // renamed gives every writer series of its own, so that the order of two

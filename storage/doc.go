@@ -15,6 +15,13 @@
 // motion between them is seen once or twice, never zero times; twice is removed
 // by series.Merge.
 //
+// A delete flushes and then commits a tombstone, so that memory never holds what
+// a tombstone hides; reads mask the rows of files that were written before it. A
+// read takes its memory and its snapshot with no tombstone coming in between.
+//
+// Where compaction made aggregates, SelectAggregates returns them for the days in
+// which they tell of all samples of a series, and samples elsewhere.
+//
 // SQL reads files by itself. For it the store tells which tables and columns
 // there are (Tables), what is in memory only (Unflushed) and, after that, which
 // files there are (Snapshot).

@@ -63,9 +63,9 @@ func sortedExemplars(list []series.Exemplar) []series.Exemplar {
 
 // SelectExemplars implements series.ExemplarSource: memory first, then files.
 func (s *Store) SelectExemplars(ctx context.Context, t series.Tenant, minT, maxT int64, sets ...[]*promlabels.Matcher) ([]series.ExemplarSeries, error) {
-	generations, err := s.generations()
+	generations, snapshot, err := s.moment()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("select exemplars: %w", err)
 	}
 	found := exemplarUnion{}
 	for _, g := range generations {
@@ -73,16 +73,32 @@ func (s *Store) SelectExemplars(ctx context.Context, t series.Tenant, minT, maxT
 			m.exemplars(found, minT, maxT, sets)
 		}
 	}
-	for _, f := range s.catalog.Snapshot().Files(t, catalog.Exemplars, minT, maxT) {
+	for _, f := range snapshot.Files(t, catalog.Exemplars, minT, maxT) {
 		x, err := s.openExemplars(ctx, f)
 		if err != nil {
 			return nil, fmt.Errorf("select exemplars: %w", err)
 		}
+		mask := snapshot.Mask(f)
 		for _, e := range x.Select(minT, maxT, sets...) {
-			found.add(e.Labels, e.Exemplars)
+			if list := visibleExemplars(&e, mask); len(list) > 0 {
+				found.add(e.Labels, list)
+			}
 		}
 	}
 	return found.sorted(), nil
+}
+
+// visibleExemplars returns the exemplars that the mask of their file does not
+// hide.
+func visibleExemplars(e *series.ExemplarSeries, mask catalog.Mask) []series.Exemplar {
+	if mask == nil {
+		return e.Exemplars
+	}
+	mask = mask.Of(e.Labels)
+	if mask == nil {
+		return e.Exemplars
+	}
+	return slices.DeleteFunc(slices.Clone(e.Exemplars), func(x series.Exemplar) bool { return mask.Meets(x.T, x.T) })
 }
 
 func (m *memory) exemplars(found exemplarUnion, minT, maxT int64, sets [][]*promlabels.Matcher) {

@@ -5,7 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
+
+	promlabels "github.com/prometheus/prometheus/model/labels"
 
 	"herringbone/storage/block"
 	"herringbone/storage/bucket"
@@ -21,22 +24,37 @@ type files struct {
 	limit  int64
 	pages  *block.Cache
 
-	mu     sync.Mutex // Guards what follows and openFile's users and element.
+	mu     sync.Mutex // Guards what follows and openFile's users, element and size.
 	open   map[string]*openFile
 	recent *list.List // Of *openFile, the most recently used first.
 	bytes  int64
+	opened int64 // Counts files opened.
+
+	// The last keep: which version of the catalog it was about, and opened then.
+	keptVersion, keptOpened int64
+}
+
+// fileIndex answers from the index of a file, without reading it.
+type fileIndex interface {
+	Select(matchers []*promlabels.Matcher, minT, maxT int64, limit int) []block.Ref
+	LabelNames(matchers []*promlabels.Matcher, minT, maxT int64) []string
+	LabelValues(name string, matchers []*promlabels.Matcher, minT, maxT int64) []string
+	SizeBytes() int64
 }
 
 type openFile struct {
-	file   *catalog.File
-	ready  chan struct{} // Closed when reader or err is set.
-	err    error
-	object bucket.Object
-	reader *block.Reader
-	labels labelCache
+	file       *catalog.File
+	ready      chan struct{} // Closed when what follows is set.
+	err        error
+	object     bucket.Object
+	index      fileIndex              // One of the two below.
+	reader     *block.Reader          // nil if the file is of aggregates …
+	aggregates *block.AggregateReader // … and this, if it is not.
+	labels     labelCache
 
 	users   int
-	element *list.Element
+	element *list.Element // nil: not in the cache any more.
+	size    int64         // As counted in files.bytes.
 }
 
 func newFiles(b bucket.Bucket, limit int64, pages *block.Cache) *files {
@@ -52,6 +70,7 @@ func (f *files) acquire(ctx context.Context, file *catalog.File) (*openFile, err
 		o = &openFile{file: file, ready: make(chan struct{})}
 		f.open[file.ID] = o
 		o.element = f.recent.PushFront(o)
+		f.opened++
 	}
 	o.users++
 	f.recent.MoveToFront(o.element)
@@ -79,7 +98,7 @@ func (f *files) load(o *openFile) {
 	defer close(o.ready)
 	o.object, o.err = f.object(context.Background(), o.file)
 	if o.err == nil {
-		o.reader, o.err = block.Open(o.object, o.file.Size, o.file.Name, o.file.Size-o.file.Tail, o.file.TailCRC)
+		o.err = o.parse()
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -87,11 +106,33 @@ func (f *files) load(o *openFile) {
 		f.removeLocked(o)
 		return
 	}
-	if f.pages != nil {
+	if f.pages != nil && o.reader != nil {
 		o.reader.UseCache(f.pages)
 	}
-	f.bytes += o.reader.SizeBytes()
+	if o.element != nil { // Not dropped meanwhile.
+		o.size = o.index.SizeBytes()
+		f.bytes += o.size
+	}
 	f.evictLocked()
+}
+
+// parse reads the index of the file.
+func (o *openFile) parse() (err error) {
+	f := o.file
+	if f.Kind.Resolution() > 0 {
+		o.aggregates, err = block.OpenAggregates(o.object, f.Size, f.Name, f.Size-f.Tail, f.TailCRC)
+		o.index = o.aggregates
+	} else {
+		o.reader, err = block.Open(o.object, f.Size, f.Name, f.Size-f.Tail, f.TailCRC)
+		o.index = o.reader
+	}
+	return err
+}
+
+// find returns the series of the file that match and have samples in the query's
+// range.
+func (o *openFile) find(q *series.Query) []block.Ref {
+	return o.index.Select(q.Matchers, q.MinT, q.MaxT, 0)
 }
 
 // object opens the object of a file and checks its size.
@@ -145,8 +186,29 @@ func (f *files) removeLocked(o *openFile) {
 	if f.open[o.file.ID] == o {
 		delete(f.open, o.file.ID)
 	}
-	if o.reader != nil {
-		f.bytes -= o.reader.SizeBytes()
+	f.bytes -= o.size
+	o.size = 0
+}
+
+// keep drops the files that are not live in the catalog any more, so that the
+// disk gives back the space of those whose objects are deleted. What is in use is
+// closed by its last release. Decoded pages of them are left to age.
+func (f *files) keep(live *catalog.Snapshot) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.open) == 0 || f.keptVersion == live.Version() && f.keptOpened == f.opened {
+		return // A query with an older snapshot may have opened one since.
+	}
+	f.keptVersion, f.keptOpened = live.Version(), f.opened
+	gone := maps.Clone(f.open)
+	for file := range live.All() {
+		delete(gone, file.ID)
+	}
+	for _, o := range gone {
+		f.removeLocked(o)
+		if o.users == 0 {
+			o.close()
+		}
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/cespare/xxhash/v2"
 	"github.com/oklog/ulid/v2"
 	promlabels "github.com/prometheus/prometheus/model/labels"
 
@@ -23,6 +22,11 @@ import (
 func (s *Store) flushFrozen(ctx context.Context) error {
 	s.flushing.Lock()
 	defer s.flushing.Unlock()
+	return s.flushFrozenLocked(ctx)
+}
+
+// flushFrozenLocked is flushFrozen with Store.flushing held.
+func (s *Store) flushFrozenLocked(ctx context.Context) error {
 	for {
 		s.mu.RLock()
 		var g *generation
@@ -204,7 +208,9 @@ func (r *run) days() (days []int64) {
 // write.
 func (s *Store) writePartition(ctx context.Context, t series.Tenant, p partition) (*catalog.File, error) {
 	return s.writeObject(ctx, t, p, catalog.Samples, func(w writer) (block.Meta, error) {
-		bw, err := block.NewWriter(w, block.Options{Labels: labelNames(p.series), Level: 0, Writer: s.opts.Node})
+		o := block.LevelOptions(0)
+		o.Labels, o.Writer = labelNames(p.series), s.opts.Node
+		bw, err := block.NewWriter(w, o)
 		if err != nil {
 			return block.Meta{}, err
 		}
@@ -228,7 +234,7 @@ type writer interface{ Write(p []byte) (int, error) }
 // writeObject makes one object, filled by fill, and describes it.
 func (s *Store) writeObject(ctx context.Context, t series.Tenant, p partition, kind catalog.Kind, fill func(writer) (block.Meta, error)) (_ *catalog.File, err error) {
 	id := ulid.Make().String()
-	name := objectName(t, p, kind, id)
+	name := series.ObjectName(t, kind, p.day, 1, p.key, 0, id)
 	w, err := s.bucket.Create(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("create object %s: %w", name, err)
@@ -251,22 +257,6 @@ func (s *Store) writeObject(ctx context.Context, t series.Tenant, p partition, k
 		MinName: meta.MinName, MaxName: meta.MaxName,
 		Writer: s.opts.Node, Created: s.now().UnixMilli(),
 	}, nil
-}
-
-const longestKey = 200
-
-// objectName is tenant/day/kind/partition/level-id: a listing reads like the
-// data model. What is in a file is known from the catalog, never from its name.
-func objectName(t series.Tenant, p partition, kind catalog.Kind, id string) string {
-	day := time.UnixMilli(p.day * series.DayMillis).UTC().Format(time.DateOnly)
-	key := p.key
-	switch {
-	case key == "":
-		key = "all"
-	case len(key) > longestKey: // A bucket allows 255 bytes between two slashes.
-		key = fmt.Sprintf("%s-%016x", key[:longestKey-17], xxhash.Sum64String(key))
-	}
-	return fmt.Sprintf("%s/%s/%s/%s/L0-%s.parquet", t, kind, day, key, id)
 }
 
 // labelNames returns the label names of the series, the most used first.

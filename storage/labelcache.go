@@ -61,7 +61,7 @@ func labelQuestion(name string, matchers []*promlabels.Matcher) string {
 // labelNames answers for one file. Without matchers the answer is for all of the
 // file's time.
 func (o *openFile) labelNames(q series.Query) []string {
-	ask := func() []string { return o.reader.LabelNames(q.Matchers, q.MinT, q.MaxT) }
+	ask := func() []string { return o.index.LabelNames(q.Matchers, q.MinT, q.MaxT) }
 	if !o.whole(&q) {
 		return ask()
 	}
@@ -70,7 +70,7 @@ func (o *openFile) labelNames(q series.Query) []string {
 
 // labelValues answers for one file, likewise.
 func (o *openFile) labelValues(name string, q series.Query) []string {
-	ask := func() []string { return o.reader.LabelValues(name, q.Matchers, q.MinT, q.MaxT) }
+	ask := func() []string { return o.index.LabelValues(name, q.Matchers, q.MinT, q.MaxT) }
 	if !o.whole(&q) {
 		return ask()
 	}

@@ -15,16 +15,11 @@ import (
 
 // LabelNames implements series.Source from indexes alone.
 func (s *Store) LabelNames(ctx context.Context, t series.Tenant, q series.Query) ([]string, error) {
-	lists, err := s.eachIndex(ctx, t, q,
-		func(m *memory) []string { return m.labelNames() },
-		func(list []*memSeries) []string {
-			names := map[string]struct{}{}
-			for _, ms := range list {
-				ms.labels.Range(func(l promlabels.Label) { names[l.Name] = struct{}{} })
-			}
-			return slices.Collect(maps.Keys(names))
-		},
-		func(o *openFile) []string { return o.labelNames(q) })
+	lists, err := s.eachIndex(ctx, t, q, labelQuestions{
+		memory: func(m *memory) []string { return m.labelNames() },
+		file:   func(o *openFile) []string { return o.labelNames(q) },
+		series: func(ls labels, add func(string)) { ls.Range(func(l promlabels.Label) { add(l.Name) }) },
+	})
 	if err != nil {
 		return nil, fmt.Errorf("label names: %w", err)
 	}
@@ -33,61 +28,98 @@ func (s *Store) LabelNames(ctx context.Context, t series.Tenant, q series.Query)
 
 // LabelValues implements series.Source from indexes alone.
 func (s *Store) LabelValues(ctx context.Context, t series.Tenant, name string, q series.Query) ([]string, error) {
-	lists, err := s.eachIndex(ctx, t, q,
-		func(m *memory) []string { return m.labelValues(ctx, name) },
-		func(list []*memSeries) []string {
-			values := map[string]struct{}{}
-			for _, ms := range list {
-				if v := ms.labels.Get(name); v != "" {
-					values[v] = struct{}{}
-				}
+	lists, err := s.eachIndex(ctx, t, q, labelQuestions{
+		memory: func(m *memory) []string { return m.labelValues(ctx, name) },
+		file:   func(o *openFile) []string { return o.labelValues(name, q) },
+		series: func(ls labels, add func(string)) {
+			if v := ls.Get(name); v != "" {
+				add(v)
 			}
-			return slices.Collect(maps.Keys(values))
 		},
-		func(o *openFile) []string { return o.labelValues(name, q) })
+	})
 	if err != nil {
 		return nil, fmt.Errorf("values of label %q: %w", name, err)
 	}
 	return upTo(mergeStrings(lists), q.Limit), nil
 }
 
+// labelQuestions is one question, put to whole memories, to files, and to single
+// series where only some of them count.
+type labelQuestions struct {
+	memory func(*memory) []string
+	file   func(*openFile) []string
+	series func(ls labels, add func(string))
+}
+
+// of returns the sorted answer of single series.
+func (a *labelQuestions) of(each func(yield func(labels))) []string {
+	answers := map[string]struct{}{}
+	each(func(ls labels) { a.series(ls, func(s string) { answers[s] = struct{}{} }) })
+	return slices.Sorted(maps.Keys(answers))
+}
+
 // eachIndex asks every generation that has samples in the range, then every file
-// that may have matching series, and returns their answers, each sorted. Without
-// matchers it asks whole memories: their label index answers at once, if only for
-// the whole of their time.
-func (s *Store) eachIndex(ctx context.Context, t series.Tenant, q series.Query, whole func(*memory) []string, matching func([]*memSeries) []string, file func(*openFile) []string) ([][]string, error) {
-	generations, err := s.generations()
+// that may have matching series, and returns their answers, each sorted.
+func (s *Store) eachIndex(ctx context.Context, t series.Tenant, q series.Query, ask labelQuestions) ([][]string, error) {
+	generations, snapshot, err := s.moment()
 	if err != nil {
 		return nil, err
 	}
 	var lists [][]string
 	for _, g := range generations {
 		m := g.memory(t)
-		var list []string
-		switch {
-		case m == nil || !m.times.meets(q.MinT, q.MaxT):
+		if m == nil || !m.times.meets(q.MinT, q.MaxT) {
 			continue
-		case len(q.Matchers) == 0:
-			list = whole(m)
-		default:
-			found, err := m.match(ctx, q)
-			if err != nil {
-				return nil, err
-			}
-			list = matching(found)
 		}
-		slices.Sort(list)
+		list, err := ask.inMemory(ctx, m, q)
+		if err != nil {
+			return nil, err
+		}
 		lists = append(lists, list)
 	}
-	for _, f := range s.catalog.Snapshot().Files(t, catalog.Samples, q.MinT, q.MaxT, q.Matchers...) {
+	files := snapshot.Files(t, catalog.Samples, q.MinT, q.MaxT, q.Matchers...)
+	for _, f := range append(files, soleFiles(snapshot, t, &q, anyKind)...) {
 		o, err := s.files.acquire(ctx, f)
 		if err != nil {
 			return nil, err
 		}
-		lists = append(lists, file(o))
+		lists = append(lists, ask.inFile(o, snapshot.Mask(f), q))
 		s.files.release(o)
 	}
 	return lists, nil
+}
+
+// inMemory asks a whole memory if there are no matchers: its label index answers
+// at once, if only for the whole of its time.
+func (a *labelQuestions) inMemory(ctx context.Context, m *memory, q series.Query) ([]string, error) {
+	if len(q.Matchers) == 0 {
+		list := a.memory(m)
+		slices.Sort(list)
+		return list, nil
+	}
+	found, err := m.match(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	return a.of(func(yield func(labels)) {
+		for _, ms := range found {
+			yield(ms.labels)
+		}
+	}), nil
+}
+
+// inFile asks a whole file, unless some of it may be hidden: then only the series
+// that are not hidden whole, and nothing is remembered.
+func (a *labelQuestions) inFile(o *openFile, mask catalog.Mask, q series.Query) []string {
+	if mask == nil {
+		return a.file(o)
+	}
+	refs := visible(o.find(&q), mask, &q)
+	return a.of(func(yield func(labels)) {
+		for _, r := range refs {
+			yield(r.Labels)
+		}
+	})
 }
 
 func (m *memory) labelNames() []string {

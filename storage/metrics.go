@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"herringbone/storage/catalog"
 	"herringbone/storage/series"
 	"herringbone/storage/wal"
 )
@@ -19,6 +20,8 @@ type metrics struct {
 	flushes, flushFailures    prometheus.Counter
 	flushedSamples, flushedBy prometheus.Counter
 	flushSeconds              prometheus.Histogram
+
+	deletes, deletedRows prometheus.Counter
 
 	wal                             *wal.Metrics
 	walTorn, walDamaged, walOrphans prometheus.Counter
@@ -49,6 +52,8 @@ func newMetrics(reg prometheus.Registerer, s *Store) *metrics {
 		flushedSamples: counter("flushed_samples_total", "Samples written to level-0 files."),
 		flushedBy:      counter("flushed_bytes_total", "Bytes of level-0 files written."),
 		flushSeconds:   seconds("flush_duration_seconds", "Time of a flush.", 0.01),
+		deletes:        counter("deletes_total", "Deletes committed."),
+		deletedRows:    counter("deleted_rows_total", "Rows of files that deletes hid."),
 		wal:            wal.NewMetrics(reg),
 		walTorn:        counter("wal_torn_total", "Torn ends cut off the newest segment at start."),
 		walDamaged:     counter("wal_damaged_records_total", "Damaged WAL records set aside at start."),
@@ -64,6 +69,11 @@ func (m *metrics) appended(w series.Written, d time.Duration) {
 		m.rejected.WithLabelValues(string(r.Reason)).Add(float64(r.Count))
 	}
 	m.appendSeconds.Observe(d.Seconds())
+}
+
+func (m *metrics) deleted(t catalog.Tombstone) {
+	m.deletes.Inc()
+	m.deletedRows.Add(float64(t.Hidden))
 }
 
 func (s *Store) memoryBytes() (n int64) {

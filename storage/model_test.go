@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -118,6 +119,44 @@ func (m *model) unknown(b *series.Batch) {
 		}
 		m.open[key][t] = append(m.open[key][t], p)
 	})
+}
+
+// deleted forgets what a successful delete hid.
+func (m *model) deleted(minT, maxT int64, matchers []*promlabels.Matcher) {
+	m.inRange(minT, maxT, matchers, func(key string, t int64) {
+		delete(m.points[key], t)
+		delete(m.open[key], t)
+	})
+}
+
+// perhapsDeleted: the outcome of a delete is unknown.
+func (m *model) perhapsDeleted(minT, maxT int64, matchers []*promlabels.Matcher) {
+	m.inRange(minT, maxT, matchers, func(key string, t int64) {
+		p, ok := m.points[key][t]
+		if !ok {
+			return
+		}
+		if m.open[key] == nil {
+			m.open[key] = map[int64][]point{}
+		}
+		m.open[key][t] = append(m.open[key][t], p)
+		delete(m.points[key], t)
+	})
+}
+
+func (m *model) inRange(minT, maxT int64, matchers []*promlabels.Matcher, fn func(key string, t int64)) {
+	for key, ls := range m.labels {
+		if !series.Matches(ls, matchers) {
+			continue
+		}
+		for _, known := range [][]int64{slices.Collect(maps.Keys(m.points[key])), slices.Collect(maps.Keys(m.open[key]))} {
+			for _, t := range known {
+				if t >= minT && t <= maxT {
+					fn(key, t)
+				}
+			}
+		}
+	}
 }
 
 // randomBatch makes entries of a few series with times around now, duplicates,

@@ -18,48 +18,56 @@ import (
 // read when Series.Read asks for them.
 func (s *Store) Select(ctx context.Context, t series.Tenant, q series.Query) (series.Set, error) {
 	set := &seriesSet{files: s.files, query: q, trace: series.TraceOf(ctx).Begin(q)}
-	if err := s.find(ctx, t, q, set); err != nil {
+	if err := s.find(ctx, t, q, set, catalog.Samples); err != nil {
 		return nil, errors.Join(fmt.Errorf("select series: %w", err), set.Close())
 	}
 	return set, nil
 }
 
-// find fills set. Memory is looked at before the catalog: see the package doc.
-func (s *Store) find(ctx context.Context, t series.Tenant, q series.Query, set *seriesSet) error {
-	inMemory, err := s.memoryHits(ctx, t, q)
+// find fills set with samples and, if aggregates is a kind of those, with them.
+func (s *Store) find(ctx context.Context, t series.Tenant, q series.Query, set *seriesSet, aggregates catalog.Kind) error {
+	generations, snapshot, err := s.moment()
 	if err != nil {
 		return err
 	}
-	lists := [][]hit{}
-	snapshot := s.catalog.Snapshot()
-	if set.trace != nil {
-		p := snapshot.Explain(t, catalog.Samples, q.MinT, q.MaxT, q.Matchers...)
-		set.trace.Pruned(p.Known, p.Time, p.Tags, p.Names)
+	inMemory, err := memoryHits(ctx, generations, t, q)
+	if err != nil {
+		return err
 	}
-	for _, f := range snapshot.Files(t, catalog.Samples, q.MinT, q.MaxT, q.Matchers...) {
-		list, err := set.openFile(ctx, f)
-		if err != nil {
-			return err
-		}
-		lists = append(lists, list)
+	files := snapshot.Files(t, catalog.Samples, q.MinT, q.MaxT, q.Matchers...)
+	kinds := []catalog.Kind{catalog.Samples}
+	switch {
+	case aggregates != catalog.Samples:
+		kinds = append(kinds, aggregates)
+		files = append(files, snapshot.Files(t, aggregates, q.MinT, q.MaxT, q.Matchers...)...)
+		files = append(files, soleFiles(snapshot, t, &q, finerThan(aggregates))...)
+	case q.NoSamples: // A series is still there if only aggregates of it are.
+		files = append(files, soleFiles(snapshot, t, &q, anyKind)...)
 	}
-	for _, list := range inMemory {
-		set.trace.InMemory(len(list))
-		for i := range list {
-			list[i].order += int32(len(set.scans))
-		}
-		lists = append(lists, list)
+	set.explain(snapshot, t, kinds)
+	lists, err := set.openFiles(ctx, snapshot, files)
+	if err != nil {
+		return err
 	}
-	set.hits = mergeHits(lists)
+	set.merge(lists, inMemory)
 	return nil
 }
 
-// memoryHits returns the matching series of each generation, oldest first.
-func (s *Store) memoryHits(ctx context.Context, t series.Tenant, q series.Query) (lists [][]hit, err error) {
-	generations, err := s.generations()
-	if err != nil {
-		return nil, err
+// explain tells the trace, if there is one, why files are not opened.
+func (s *seriesSet) explain(snapshot *catalog.Snapshot, t series.Tenant, kinds []catalog.Kind) {
+	if s.trace == nil {
+		return
 	}
+	var sum catalog.Pruning
+	for _, kind := range kinds {
+		p := snapshot.Explain(t, kind, s.query.MinT, s.query.MaxT, s.query.Matchers...)
+		sum.Known, sum.Time, sum.Tags, sum.Names = sum.Known+p.Known, sum.Time+p.Time, sum.Tags+p.Tags, sum.Names+p.Names
+	}
+	s.trace.Pruned(sum.Known, sum.Time, sum.Tags, sum.Names)
+}
+
+// memoryHits returns the matching series of each generation, oldest first.
+func memoryHits(ctx context.Context, generations []*generation, t series.Tenant, q series.Query) (lists [][]hit, err error) {
 	for i, g := range generations {
 		list, err := g.hits(ctx, t, q, i)
 		if err != nil {
@@ -140,8 +148,9 @@ type seriesSet struct {
 // fileScan reads one file for one query.
 type fileScan struct {
 	open *openFile
-	refs []block.Ref // What the query found, in the file's order.
-	mu   sync.Mutex  // Guards scan.
+	mask catalog.Mask // What hides rows of the file; mostly nil.
+	refs []block.Ref  // What the query found, in the file's order.
+	mu   sync.Mutex   // Guards scan.
 	scan *block.Scan
 }
 
@@ -149,18 +158,31 @@ type fileScan struct {
 // are mostly in a page or two.
 const prefetchFrom = 64
 
-// openFile opens a file for the set and returns its matching series.
-func (s *seriesSet) openFile(ctx context.Context, f *catalog.File) ([]hit, error) {
+// openFiles opens files for the set and returns each one's matching series.
+func (s *seriesSet) openFiles(ctx context.Context, snapshot *catalog.Snapshot, files []*catalog.File) ([][]hit, error) {
+	lists := make([][]hit, 0, len(files))
+	for _, f := range files {
+		list, err := s.openFile(ctx, f, snapshot.Mask(f))
+		if err != nil {
+			return nil, err
+		}
+		lists = append(lists, list)
+	}
+	return lists, nil
+}
+
+func (s *seriesSet) openFile(ctx context.Context, f *catalog.File, mask catalog.Mask) ([]hit, error) {
 	o, err := s.files.acquire(ctx, f)
 	if err != nil {
 		return nil, err
 	}
 	order := int32(len(s.scans))
-	refs := o.reader.Select(s.query.Matchers, s.query.MinT, s.query.MaxT, 0)
-	s.scans = append(s.scans, &fileScan{open: o, refs: refs})
-	s.trace.Opened(series.TracedFile{Name: f.Name, Level: f.Level, Rows: f.Rows, MinT: f.MinT, MaxT: f.MaxT, Series: int64(len(refs))})
-	hits := make([]hit, len(refs))
-	for i, r := range refs {
+	scan := &fileScan{open: o, mask: mask}
+	s.scans = append(s.scans, scan)
+	scan.refs = visible(o.find(&s.query), mask, &s.query)
+	s.trace.Opened(series.TracedFile{Name: f.Name, Level: f.Level, Rows: f.Rows, MinT: f.MinT, MaxT: f.MaxT, Series: int64(len(scan.refs))})
+	hits := make([]hit, len(scan.refs))
+	for i, r := range scan.refs {
 		hits[i] = hit{labels: r.Labels, order: order, ref: r}
 	}
 	// Files are sorted by series.Compare, which differs where labels sort before
@@ -172,16 +194,47 @@ func (s *seriesSet) openFile(ctx context.Context, f *catalog.File) ([]hit, error
 	return hits, nil
 }
 
+// visible returns the refs of which the mask does not hide all that is in the
+// query's range. It changes refs.
+func visible(refs []block.Ref, mask catalog.Mask, q *series.Query) []block.Ref {
+	if mask == nil {
+		return refs
+	}
+	return slices.DeleteFunc(refs, func(r block.Ref) bool {
+		m := mask.Of(r.Labels)
+		return m != nil && m.Covers(max(r.MinT, q.MinT), min(r.MaxT, q.MaxT))
+	})
+}
+
+// merge makes the set's hits of those in files and those in memory.
+func (s *seriesSet) merge(inFiles, inMemory [][]hit) {
+	for _, list := range inMemory {
+		s.trace.InMemory(len(list))
+		for i := range list {
+			list[i].order += int32(len(s.scans))
+		}
+		inFiles = append(inFiles, list)
+	}
+	s.hits = mergeHits(inFiles)
+}
+
 func (s *seriesSet) Next() bool {
 	if s.next >= len(s.hits) || s.query.Limit > 0 && s.count >= s.query.Limit {
 		return false
 	}
-	from := s.next
-	for s.next++; s.next < len(s.hits) && equalLabels(s.hits[from].labels, s.hits[s.next].labels); s.next++ {
-	}
+	s.cur = foundSeries{set: s, hits: sameSeries(s.hits[s.next:])}
+	s.next += len(s.cur.hits)
 	s.count++
-	s.cur = foundSeries{set: s, hits: s.hits[from:s.next]}
 	return true
+}
+
+// sameSeries returns the hits at the front that are of one series.
+func sameSeries(hits []hit) []hit {
+	n := 1
+	for n < len(hits) && equalLabels(hits[0].labels, hits[n].labels) {
+		n++
+	}
+	return hits[:n]
 }
 
 func (s *seriesSet) At() series.Series {
@@ -243,6 +296,10 @@ func (s *seriesSet) read(h hit, dst *series.Samples) error {
 		return nil
 	}
 	f := s.scans[h.order]
+	dst.Reset()
+	if f.open.reader == nil {
+		return nil // Of aggregates: found for its labels.
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.scan == nil {
@@ -252,6 +309,11 @@ func (s *seriesSet) read(h hit, dst *series.Samples) error {
 			f.scan.Prefetch(f.refs)
 		}
 	}
-	dst.Reset()
-	return f.scan.Read(h.ref, dst)
+	if err := f.scan.Read(h.ref, dst); err != nil {
+		return err
+	}
+	if f.mask != nil {
+		f.mask.Of(h.labels).Cut(dst)
+	}
+	return nil
 }

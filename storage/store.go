@@ -21,8 +21,8 @@ import (
 	"herringbone/storage/wal"
 )
 
-// Store is one node's store. It is a series.Sink, Source, ExemplarSource and
-// MetadataSource; all methods may be called from any goroutine.
+// Store is one node's store. It is a series.Sink, Source, AggregateSource,
+// ExemplarSource and MetadataSource; all methods may be called from any goroutine.
 //
 // Its life: Open, Replay (until then appends and reads are refused with
 // series.ErrNotReady), Run until told to stop, Flush if memory should become
@@ -42,7 +42,7 @@ type Store struct {
 	wake      chan struct{} // Asks Run for a flush; holds one.
 	replayed  struct{ done, total atomic.Int64 }
 
-	flushing sync.Mutex // Held throughout a flush: one at a time, oldest first.
+	flushing sync.Mutex // Held throughout a flush: one at a time, oldest first. And while a delete is committed.
 
 	mu      sync.RWMutex // Guards what follows; held only to look or swap.
 	active  *generation  // nil before Replay and after Close.
@@ -132,8 +132,14 @@ func (s *Store) Run(ctx context.Context) error {
 			s.metrics.flushFailures.Inc()
 			s.log.Error("flush failed, it will be tried again", "err", err)
 		}
+		s.Forget()
 	}
 }
+
+// Forget lets go of open files that the catalog does not list any more, so that
+// their disk space is given back when their objects are deleted. Running queries
+// keep theirs until they are closed. It does no I/O; Run calls it now and then.
+func (s *Store) Forget() { s.files.keep(s.catalog.Snapshot()) }
 
 // flushDue freezes the active generation if it is full, old or broken, and
 // flushes what is frozen.

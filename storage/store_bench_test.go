@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+	promlabels "github.com/prometheus/prometheus/model/labels"
 
 	"herringbone/storage/bucket"
 	"herringbone/storage/catalog"
@@ -84,4 +85,41 @@ func benchStore(b *testing.B) *Store {
 		_ = c.Close()
 	})
 	return s
+}
+
+// BenchmarkSelect finds series in files of some hours, and reads none of them.
+func BenchmarkSelect(b *testing.B) {
+	s := benchStore(b)
+	keys := benchKeys(4000)
+	batch := &series.Batch{Entries: make([]series.Entry, len(keys)), Samples: make([]series.Sample, len(keys))}
+	for hour := range int64(4) {
+		for i := range keys {
+			batch.Entries[i] = series.Entry{Key: keys[i], Samples: 1}
+			batch.Samples[i] = series.Sample{T: 1_700_000_000_000 + hour*3_600_000, V: 1}
+		}
+		if _, err := s.Append(context.Background(), series.DefaultTenant, batch); err != nil {
+			b.Fatal(err)
+		}
+		if hour < 3 {
+			if err := s.Flush(context.Background()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	one := all()
+	one.Matchers = []*promlabels.Matcher{promlabels.MustNewMatcher(promlabels.MatchEqual, "__name__", "node_metric_number_7_total")}
+	for name, q := range map[string]series.Query{"all series": all(), "one metric": one} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				set, err := s.Select(context.Background(), series.DefaultTenant, q)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := set.Close(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

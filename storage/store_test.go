@@ -40,7 +40,7 @@ type rig struct {
 }
 
 func newRig(t *testing.T, change func(*Options)) *rig {
-	r := &rig{t: t, fs: fsys.OS, dir: t.TempDir()}
+	r := &rig{t: t, fs: fsys.OS, dir: tempDir(t)}
 	r.opts = DefaultOptions()
 	r.opts.Dir = r.dir
 	if change != nil {

@@ -294,7 +294,12 @@ func (r *rig) forgetTables() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	for _, statement := range []string{`DROP TABLE tables`, `DROP TABLE tables_state`, `DELETE FROM goose_db_version WHERE version_id = 2`} {
+	for _, statement := range []string{
+		`DROP TABLE tables`, `DROP TABLE tables_state`,
+		`DROP TABLE tombstones`, `DROP TABLE tombstones_state`, `DROP TABLE suspects`, `DROP TABLE quarantine`,
+		`ALTER TABLE files DROP COLUMN clean`, `ALTER TABLE files DROP COLUMN sole`,
+		`DELETE FROM goose_db_version WHERE version_id > 1`,
+	} {
 		if _, err := db.Exec(statement); err != nil {
 			r.t.Fatal(err)
 		}

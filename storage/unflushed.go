@@ -16,10 +16,18 @@ import (
 // what it moves. Samples can then be both here and in a file: what is here was
 // written later, or is the same.
 //
+// Nothing in the set is hidden by a tombstone of a Snapshot, if no tombstone came
+// meanwhile: Snapshot.TombstonesVersion is then the same before Unflushed and
+// after it. Otherwise the caller asks again.
+//
 // The set is as that of Select. It holds on to the memory of what it found until
 // it is dropped.
 func (s *Store) Unflushed(ctx context.Context, t series.Tenant, q series.Query) (series.Set, error) {
-	lists, err := s.memoryHits(ctx, t, q)
+	generations, err := s.generations()
+	if err != nil {
+		return nil, fmt.Errorf("select unflushed series: %w", err)
+	}
+	lists, err := memoryHits(ctx, generations, t, q)
 	if err != nil {
 		return nil, fmt.Errorf("select unflushed series: %w", err)
 	}

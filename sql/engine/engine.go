@@ -41,6 +41,8 @@ type Request struct {
 	Scan bool
 	// Relay says that the answer's Relay will be used if it can be.
 	Relay bool
+	// Writes says that the statement may be a DELETE.
+	Writes bool
 }
 
 // Run starts a statement. The caller closes the Answer, with which the query ends;

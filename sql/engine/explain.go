@@ -214,6 +214,12 @@ func (q *query) physicalOf(b *strings.Builder, r *relation, indent int) error {
 	line(b, indent+1, "pruning_predicate=%s", r.predicate())
 	line(b, indent+1, "files=%d, pruned: by time %d, by partition tags %d, by metric names %d, by series index %d; opened %d",
 		r.pruned.Known, r.pruned.Time, r.pruned.Tags, r.pruned.Names, r.pruned.bySeries, r.pruned.opened)
+	if r.table.Resolution > 0 {
+		line(b, indent+1, "AggregatesExec: buckets of %v; those that units of files share are made one", time.Duration(r.table.Resolution)*time.Millisecond)
+	}
+	if r.pruned.masked > 0 {
+		line(b, indent+1, "MaskExec: deletes or retention hide rows of %d files", r.pruned.masked)
+	}
 	grouped := map[int]bool{}
 	for i, g := range r.groups {
 		line(b, indent+1, "DeduplicateExec: group %d, shared time=%s, the later write wins, a real value beats a staleness marker", i+1, span(g.MinT, g.MaxT))
@@ -278,11 +284,11 @@ func (q *query) rowGroups(r *relation, files []*plan.Source) (groupCount, error)
 	c := groupCount{minT: plan.MaxTime, maxT: plan.MinTime}
 	for _, s := range files {
 		c.minT, c.maxT, c.rows = min(c.minT, s.MinT), max(c.maxT, s.MaxT), c.rows+s.Rows
-		reader, release, err := q.engine.opts.Store.OpenFile(q.ctx, s.File)
+		index, release, err := q.index(q.ctx, r, s.File)
 		if err != nil {
 			return c, err
 		}
-		layout, err := reader.Layout()
+		layout, err := index.Layout()
 		refs := s.Refs(r.minT(), r.maxT())
 		release()
 		if err != nil {
@@ -298,38 +304,6 @@ func (q *query) rowGroups(r *relation, files []*plan.Source) (groupCount, error)
 		}
 	}
 	return c, nil
-}
-
-// projection are the columns that the statement uses.
-func (q *query) projection(r *relation) string {
-	var names []string
-	for _, c := range r.table.Columns {
-		if r.ref.Columns == nil || slices.Contains(r.ref.Columns, strings.ToLower(c.Name)) {
-			names = append(names, c.Name)
-		}
-	}
-	return strings.Join(names, ", ")
-}
-
-// predicate is what files and series are pruned by.
-func (r *relation) predicate() string {
-	var list []string
-	for _, m := range r.matchers {
-		list = append(list, m.String())
-	}
-	return "{" + strings.Join(list, ", ") + "} in " + span(r.minT(), r.maxT())
-}
-
-func span(minT, maxT int64) string { return "[" + instant(minT) + ", " + instant(maxT) + "]" }
-
-func instant(t int64) string {
-	switch t {
-	case plan.MinTime:
-		return "-∞"
-	case plan.MaxTime:
-		return "∞"
-	}
-	return time.UnixMilli(t).UTC().Format("2006-01-02T15:04:05.999Z")
 }
 
 func (p *progress) write(b *strings.Builder) {

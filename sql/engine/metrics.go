@@ -86,7 +86,7 @@ func result(err error) string {
 		return "limit"
 	case errors.Is(err, series.ErrCorrupt):
 		return "corrupt"
-	case errors.As(err, &syntaxError), errors.Is(err, series.ErrInvalid), duck.ClassOf(err) != "":
+	case errors.As(err, &syntaxError), errors.Is(err, series.ErrInvalid), errors.Is(err, ErrForbidden), errors.Is(err, ErrReadOnly), duck.ClassOf(err) != "":
 		return "refused"
 	}
 	return "error"

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/prometheus/model/labels"
 
 	"herringbone/sql/worker"
 	"herringbone/storage/block"
@@ -44,7 +45,11 @@ type Options struct {
 	Pool  *worker.Pool
 	// Path is where a file's bytes can be read, on the file system of the pool's
 	// directory.
-	Path       func(ctx context.Context, f *catalog.File) (string, error)
+	Path func(ctx context.Context, f *catalog.File) (string, error)
+	// Delete hides the tenant's samples of matching series in minT … maxT
+	// (milliseconds, both included) from every later query and returns the receipt.
+	// nil: DELETE is refused.
+	Delete     func(ctx context.Context, tenant series.Tenant, minT, maxT int64, matchers []*labels.Matcher) (catalog.Tombstone, error)
 	Registerer prometheus.Registerer // nil: metrics are not registered.
 
 	Timeout  time.Duration // Of a query that names none.

@@ -63,6 +63,8 @@ func (q *query) whetherProgressive() (p *progress, why string) {
 		return nil, "it was switched off"
 	case len(q.relations) != 1 || len(st.Tables) != 1:
 		return nil, st.WhyNotTop
+	case aggregated(q.relations):
+		return nil, "it reads aggregates"
 	case st.Top != nil && st.Top.Rows > maxBuffered:
 		return nil, fmt.Sprintf("LIMIT and OFFSET are above %d", maxBuffered)
 	case st.Top != nil:

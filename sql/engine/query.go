@@ -44,12 +44,20 @@ func (q *query) run() (*Answer, error) {
 	if q.command, err = syntax.Split(q.request.SQL); err != nil {
 		return nil, err
 	}
+	if q.command.Delete {
+		if err := q.mayDelete(); err != nil {
+			return nil, err
+		}
+	}
 	if q.session, err = q.engine.opts.Pool.Take(q.ctx, q.tenant); err != nil {
 		return nil, fmt.Errorf("wait for a SQL child: %w", err)
 	}
 	q.links = newLinks(q.session.Dir())
 	if err := q.parse(); err != nil {
 		return nil, err
+	}
+	if q.command.Delete {
+		return q.delete()
 	}
 	if err := q.relate(); err != nil {
 		return nil, err
@@ -71,15 +79,23 @@ func (q *query) parse() error {
 		}
 		q.engine.trees.put(key, ast)
 	}
+	if q.command.Delete {
+		return q.parseDelete(ast)
+	}
 	q.statement, err = syntax.Parse(ast, q.command.Select, syntaxParams(q.request.Params))
 	if err != nil {
-		var at *syntax.Error
-		if errors.As(err, &at) && at.Position >= 0 {
-			at.Position += q.command.Offset
-		}
-		return err
+		return q.placed(err)
 	}
 	return q.bounds()
+}
+
+// placed makes the place of an error one in the text that was sent.
+func (q *query) placed(err error) error {
+	var at *syntax.Error
+	if errors.As(err, &at) && at.Position >= 0 {
+		at.Position += q.command.Offset
+	}
+	return err
 }
 
 // syntaxParams are params by name, positional ones by number.
@@ -93,7 +109,8 @@ func syntaxParams(p duck.Params) syntax.Params {
 }
 
 // bounds lets the child compute what the statement compares time with. Bounds
-// that cannot be computed alone are none: the statement itself will say why.
+// that cannot be computed alone are none: the statement itself will say why, if it
+// is one that runs.
 func (q *query) bounds() error {
 	ast, n := q.statement.BoundsQuery()
 	if n == 0 {
@@ -103,8 +120,12 @@ func (q *query) bounds() error {
 	bounds := make([]*int64, n)
 	if err := q.computeBounds(ast, bounds); err != nil {
 		var d *duck.Error
-		if !errors.As(err, &d) {
+		switch {
+		case !errors.As(err, &d):
 			return fmt.Errorf("compute bounds of time: %w", err)
+		case q.command.Delete:
+			d.Position = -1 // It would be one in our own question.
+			return d
 		}
 		clear(bounds)
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"reflect"
@@ -79,15 +80,21 @@ const looks = 10
 
 // look finds the columns, then the rows in memory, then the files. A label that
 // came into use meanwhile may be in rows and not among the columns; it looks
-// again then.
+// again then. So it does if rows were deleted meanwhile: memory may then hold
+// what the files' tombstones hide.
+//
+// Errors: series.ErrOverload if something changes each time it looks.
 func (q *query) look() error {
-	for range looks {
+	found := false
+	for i := 0; i < looks && !found; i++ {
+		q.closeSets()
+		deletes := q.engine.opts.Store.Snapshot().TombstonesVersion()
 		tables, err := q.resolve()
 		if err != nil {
 			return err
 		}
 		for _, r := range q.relations {
-			if r.set, err = q.engine.opts.Store.Unflushed(q.ctx, q.tenant, series.Query{Matchers: r.matchers, MinT: r.minT(), MaxT: r.maxT()}); err != nil {
+			if r.set, err = q.memorySet(r); err != nil {
 				return fmt.Errorf("select rows in memory: %w", err)
 			}
 		}
@@ -96,10 +103,11 @@ func (q *query) look() error {
 		if err != nil {
 			return err
 		}
-		if slices.EqualFunc(tables, again, func(a, b plan.Table) bool { return reflect.DeepEqual(a, b) }) {
-			break
-		}
-		q.closeSets()
+		found = q.snapshot.TombstonesVersion() == deletes &&
+			slices.EqualFunc(tables, again, func(a, b plan.Table) bool { return reflect.DeepEqual(a, b) })
+	}
+	if !found {
+		return fmt.Errorf("labels came into use or rows were deleted %d times while the query looked for its rows: %w", looks, series.ErrOverload)
 	}
 	q.engine.verified.forget(q.snapshot)
 	for _, r := range q.relations {
@@ -172,6 +180,11 @@ func (q *query) table(ref syntax.Table) (plan.Table, error) {
 		return plan.SamplesTable(all), nil
 	}
 	t, err := q.findMetric(ref)
+	if errors.As(err, new(*syntax.Error)) {
+		if table, ok, aggregateErr := q.aggregateTable(ref.Name); ok || aggregateErr != nil {
+			return table, aggregateErr
+		}
+	}
 	return plan.MetricTable(t), err
 }
 
@@ -253,7 +266,7 @@ func anyOf(label string, values []string) *labels.Matcher {
 // loadMemory hands the child the unflushed rows of r. Who only asks for columns
 // needs none.
 func (q *query) loadMemory(r *relation) error {
-	if q.statement.Describe {
+	if q.statement.Describe || r.set == nil {
 		return nil
 	}
 	var list []series.Series
@@ -305,14 +318,16 @@ type pruning struct {
 	catalog.Pruning // Filled for EXPLAIN alone: counting looks at every file.
 
 	bySeries int
+	masked   int // Opened files that tombstones hide something of.
 	opened   int64
 	bytes    int64 // Of the opened files.
 }
 
 // prune asks the catalog for the files of r.
 func (q *query) prune(r *relation) {
-	r.files = q.snapshot.Files(q.tenant, catalog.Samples, r.minT(), r.maxT(), r.matchers...)
+	minT, maxT := r.times()
+	r.files = q.snapshot.Files(q.tenant, r.kind(), minT, maxT, r.matchers...)
 	if q.command.Explain {
-		r.pruned.Pruning = q.snapshot.Explain(q.tenant, catalog.Samples, r.minT(), r.maxT(), r.matchers...)
+		r.pruned.Pruning = q.snapshot.Explain(q.tenant, r.kind(), minT, maxT, r.matchers...)
 	}
 }

@@ -56,11 +56,11 @@ func (q *query) open(r *relation, files []*catalog.File) error {
 	g.SetLimit(openers)
 	for _, f := range todo {
 		g.Go(func() error {
-			reader, release, err := q.engine.opts.Store.OpenFile(ctx, f)
+			index, release, err := q.index(ctx, r, f)
 			if err != nil {
 				return err
 			}
-			s, err := newSource(f, reader, r)
+			s, err := q.newSource(f, index, r)
 			mu.Lock()
 			defer mu.Unlock()
 			q.releases = append(q.releases, release)
@@ -68,8 +68,11 @@ func (q *query) open(r *relation, files []*catalog.File) error {
 				return err // The file stays unopened: whoever tries again meets the error again.
 			}
 			r.opened[f.ID] = s
-			if s == nil {
+			switch {
+			case s == nil:
 				r.pruned.bySeries++
+			case s.Masked != nil:
+				r.pruned.masked++
 			}
 			return nil
 		})
@@ -103,19 +106,30 @@ func (q *query) link(r *relation, sources []*plan.Source) error {
 	return g.Wait()
 }
 
-// newSource describes an open file to the planner; nil if no series matches.
-func newSource(f *catalog.File, reader *block.Reader, r *relation) (*plan.Source, error) {
-	if len(reader.Select(r.matchers, r.minT(), r.maxT(), 1)) == 0 {
+// newSource describes an open file to the planner; nil if no series matches, or
+// if tombstones hide all that do.
+func (q *query) newSource(f *catalog.File, index fileIndex, r *relation) (*plan.Source, error) {
+	if minT, maxT := r.times(); len(index.Select(r.matchers, minT, maxT, 1)) == 0 {
 		return nil, nil
 	}
-	layout, err := reader.Layout()
+	var masked *plan.Masked
+	refs := func(minT, maxT int64) []block.Ref {
+		minT, maxT = widened(minT, maxT, r.table.Resolution)
+		return masked.Shown(index.Select(r.matchers, minT, maxT, 0), minT, maxT)
+	}
+	if mask := q.snapshot.Mask(f); mask != nil {
+		masked = plan.NewMasked(mask, refs(r.minT(), r.maxT()))
+	}
+	if masked != nil && len(refs(r.minT(), r.maxT())) == 0 {
+		return nil, nil
+	}
+	layout, err := index.Layout()
 	if err != nil {
 		return nil, err
 	}
 	return &plan.Source{
 		File: f, MinT: max(f.MinT, r.minT()), MaxT: min(f.MaxT, r.maxT()), Rows: f.Rows,
-		Columns: layout.Labels, Mapped: layout.MapLabels, Stale: layout.Stale,
-		Refs: func(minT, maxT int64) []block.Ref { return reader.Select(r.matchers, minT, maxT, 0) },
+		Columns: layout.Labels, Mapped: layout.MapLabels, Stale: layout.Stale, Masked: masked, Refs: refs,
 	}, nil
 }
 
@@ -129,13 +143,16 @@ func (q *query) makeView(r *relation, sources []*plan.Source, minT, maxT int64) 
 		r.direct = false
 	}
 	r.indexed = nil
-	if !q.request.Scan && fewRows(sources, minT, maxT) {
+	if r.table.Resolution == 0 && !q.request.Scan && fewRows(sources, minT, maxT) {
 		return q.makeIndexed(r, minT, maxT)
 	}
 	if err := q.link(r, sources); err != nil {
 		return err
 	}
 	r.sources = sources
+	if r.table.Resolution > 0 {
+		return q.execView(r, minT, maxT)
+	}
 	r.groups = plan.Groups(sources, func(i, j int) plan.Overlap { return q.engine.overlaps.of(r, sources[i], sources[j]) })
 	return q.execView(r, minT, maxT)
 }
@@ -162,8 +179,9 @@ const maxOverlaps = 200_000
 func newOverlaps() *overlaps { return &overlaps{known: map[overlapKey]plan.Overlap{}} }
 
 // of answers from memory where the question was for whole files of a metric.
+// What tombstones hide may change.
 func (o *overlaps) of(r *relation, a, b *plan.Source) plan.Overlap {
-	if a.Memory() || b.Memory() || len(r.tests) > 0 || r.minT() != plan.MinTime || r.maxT() != plan.MaxTime {
+	if a.Masked != nil || b.Masked != nil || a.Memory() || b.Memory() || len(r.tests) > 0 || r.minT() != plan.MinTime || r.maxT() != plan.MaxTime {
 		return plan.Shared(a, b)
 	}
 	key := overlapKey{a.File.ID, b.File.ID, r.table.Metric}

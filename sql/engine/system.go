@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -29,7 +31,7 @@ var systemTables = []made{
 	{"metrics", "name VARCHAR, type VARCHAR, help VARCHAR, unit VARCHAR, series BIGINT", writeMetrics},
 	{"labels", "name VARCHAR, metrics BIGINT, \"values\" BIGINT", writeLabels},
 	{"files", "id VARCHAR, kind VARCHAR, partition VARCHAR, day DATE, days BIGINT, level BIGINT, name VARCHAR, bytes BIGINT, rows BIGINT, series BIGINT, min_time TIMESTAMPTZ, max_time TIMESTAMPTZ, min_name VARCHAR, max_name VARCHAR, sequence BIGINT, writer VARCHAR, created TIMESTAMPTZ", writeFiles},
-	{"partitions", "kind VARCHAR, partition VARCHAR, day DATE, days BIGINT, files BIGINT, max_level BIGINT, bytes BIGINT, rows BIGINT, min_time TIMESTAMPTZ, max_time TIMESTAMPTZ", writePartitions},
+	{"partitions", "kind VARCHAR, partition VARCHAR, day DATE, days BIGINT, files BIGINT, max_level BIGINT, files_by_level MAP(VARCHAR, VARCHAR), bytes BIGINT, rows BIGINT, min_time TIMESTAMPTZ, max_time TIMESTAMPTZ", writePartitions},
 	{"queries", "id BIGINT, started TIMESTAMPTZ, seconds DOUBLE, state VARCHAR, sql VARCHAR, rows BIGINT, bytes BIGINT, error VARCHAR", writeQueries},
 }
 
@@ -112,6 +114,7 @@ func (q *query) stubs() error {
 			statements = append(statements, table.Stub(schemaMain+"."+plan.Quote(t.Metric)))
 		}
 	}
+	statements = append(statements, q.aggregateStubs(tables, taken)...)
 	for _, t := range systemTables {
 		if !slices.Contains(q.made, t.name) {
 			statements = append(statements, "CREATE TABLE memory."+schemaSystem+"."+t.name+" ("+t.columns+")")
@@ -225,11 +228,14 @@ func writeLabels(q *query, w io.Writer, _ syntax.Filter) error {
 	}, list)
 }
 
-// liveFiles are the tenant's files of both kinds.
+// liveFiles are the tenant's files of all kinds.
 func (q *query) liveFiles() []*catalog.File {
 	snapshot := q.engine.opts.Store.Snapshot()
-	return append(snapshot.Files(q.tenant, catalog.Samples, math.MinInt64, math.MaxInt64),
-		snapshot.Files(q.tenant, catalog.Exemplars, math.MinInt64, math.MaxInt64)...)
+	var list []*catalog.File
+	for _, kind := range snapshot.Kinds(q.tenant) {
+		list = append(list, snapshot.Files(q.tenant, kind, math.MinInt64, math.MaxInt64)...)
+	}
+	return list
 }
 
 func writeFiles(q *query, w io.Writer, _ syntax.Filter) error {
@@ -260,6 +266,7 @@ type partition struct {
 	first       *catalog.File
 	files       int64
 	level       int
+	byLevel     map[int]int // Files.
 	bytes, rows int64
 	minT, maxT  int64
 }
@@ -277,11 +284,12 @@ func writePartitions(q *query, w io.Writer, _ syntax.Filter) error {
 		k := key{f.Kind, f.Partition, f.Day, f.Days}
 		p := known[k]
 		if p == nil {
-			p = &partition{first: f, minT: f.MinT, maxT: f.MaxT}
+			p = &partition{first: f, byLevel: map[int]int{}, minT: f.MinT, maxT: f.MaxT}
 			known[k] = p
 			list = append(list, p)
 		}
 		p.files++
+		p.byLevel[f.Level]++
 		p.level = max(p.level, f.Level)
 		p.bytes, p.rows = p.bytes+f.Size, p.rows+f.Rows
 		p.minT, p.maxT = min(p.minT, f.MinT), max(p.maxT, f.MaxT)
@@ -293,6 +301,11 @@ func writePartitions(q *query, w io.Writer, _ syntax.Filter) error {
 		rows.Int("days", func(p *partition) int64 { return int64(p.first.Days) }),
 		rows.Int("files", func(p *partition) int64 { return p.files }),
 		rows.Int("max_level", func(p *partition) int64 { return int64(p.level) }),
+		rows.Map("files_by_level", func(p *partition, add func(level, files string)) {
+			for _, level := range slices.Sorted(maps.Keys(p.byLevel)) {
+				add(strconv.Itoa(level), strconv.Itoa(p.byLevel[level]))
+			}
+		}),
 		rows.Int("bytes", func(p *partition) int64 { return p.bytes }),
 		rows.Int("rows", func(p *partition) int64 { return p.rows }),
 		rows.Millis("min_time", func(p *partition) int64 { return p.minT }),

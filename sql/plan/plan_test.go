@@ -28,7 +28,7 @@ func TestLabelColumns(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			var got []string
-			for _, c := range labelColumns(strings.Fields(tt.labels)) {
+			for _, c := range labelColumns(strings.Fields(tt.labels), reserved) {
 				if c.Name == c.Label {
 					got = append(got, c.Name)
 				} else {

@@ -57,7 +57,8 @@ func (v *View) from(sources []*Source, first int) string {
 		list = append(list, expression+" AS "+v.inner(i))
 		union = union || !everywhere
 	}
-	return fmt.Sprintf("SELECT %s FROM %s%s", strings.Join(list, ", "), readParquet(sources, union), v.where(sources))
+	where, everywhere := v.where(sources)
+	return fmt.Sprintf("SELECT %s FROM %s%s", strings.Join(list, ", "), readParquet(sources, union || !everywhere), where)
 }
 
 // fileColumn is the expression for a column of the table in files; everywhere is
@@ -113,20 +114,44 @@ func labelFrom(label string, files []*Source) (expression string, everywhere boo
 	}
 }
 
-// where are the conditions on the columns of files.
-func (v *View) where(files []*Source) string {
-	var conditions []string
+// where are the conditions on the columns of files; everywhere is false if not
+// all files have all columns that they name.
+func (v *View) where(files []*Source) (where string, everywhere bool) {
+	conditions, everywhere := v.tests(files)
+	conditions = append(conditions, v.times(`"time"`, files)...)
+	visible, some := shown(files, func(minT, maxT int64) []string { return between(`"time"`, minT, maxT, files) })
+	return filter(append(conditions, visible...)...), everywhere && some
+}
+
+// tests are those of the view's labels and metric.
+func (v *View) tests(files []*Source) (conditions []string, everywhere bool) {
+	everywhere = true
 	if v.Table.Metric != "" {
 		conditions = append(conditions, "__name__ = "+Text(v.Table.Metric))
 	}
 	for _, t := range v.Tests {
 		expression := "__name__"
 		if t.Label != labels.MetricName {
-			expression, _ = labelFrom(t.Label, files)
+			some := true
+			expression, some = labelFrom(t.Label, files)
+			everywhere = everywhere && some
 		}
 		conditions = append(conditions, expression+" IN ("+texts(t.Values)+")")
 	}
-	return filter(append(conditions, v.times(`"time"`, files)...)...)
+	return conditions, everywhere
+}
+
+// between are the conditions on times of files to be in minT … maxT; what is true
+// for all of them is left out.
+func between(column string, minT, maxT int64, files []*Source) []string {
+	var out []string
+	if slices.ContainsFunc(files, func(s *Source) bool { return s.File.MinT < minT }) {
+		out = append(out, column+" >= "+literal(minT))
+	}
+	if slices.ContainsFunc(files, func(s *Source) bool { return s.File.MaxT > maxT }) {
+		out = append(out, column+" <= "+literal(maxT))
+	}
+	return out
 }
 
 func texts(values []string) string {

@@ -28,9 +28,10 @@ type Source struct {
 	Columns []string // Labels that are columns of the file.
 	Mapped  []string // Labels that some of its series have only in __labels__.
 	Stale   bool     // It may have staleness markers.
+	Masked  *Masked  // What tombstones hide of it.
 
 	// Refs returns the matching series that have samples in the range, in the
-	// order of series.Compare.
+	// order of series.Compare. Series that are hidden are left out.
 	Refs func(minT, maxT int64) []block.Ref
 }
 

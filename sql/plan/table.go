@@ -20,6 +20,7 @@ const (
 	Sum
 	Start
 	Name
+	Aggregate // Of a bucket; Column.Name says which.
 )
 
 // The names of the columns that are not labels.
@@ -50,6 +51,8 @@ type Column struct {
 // Type is the column's SQL type.
 func (c Column) Type() string {
 	switch c.Kind {
+	case Aggregate:
+		return aggregateType(c.Name)
 	case Time, Start:
 		return "TIMESTAMPTZ"
 	case Value, Count, Sum:
@@ -63,6 +66,8 @@ func (c Column) Type() string {
 type Table struct {
 	Metric  string // "" is samples: all metrics in one, with the column __name__.
 	Columns []Column
+	// Resolution, in milliseconds, of a table of aggregates; 0 of samples.
+	Resolution int64
 	// Histograms and Starts: some row may have one.
 	Histograms, Starts bool
 }
@@ -90,7 +95,7 @@ func SamplesTable(tables []catalog.Table) Table {
 
 func columns(first []Column, labels []string, histograms, starts bool) []Column {
 	out := append(first, Column{Kind: Time, Name: TimeColumn}, Column{Kind: Value, Name: ValueColumn})
-	out = append(out, labelColumns(labels)...)
+	out = append(out, labelColumns(labels, reserved)...)
 	if histograms {
 		out = append(out, Column{Kind: Count, Name: CountColumn}, Column{Kind: Sum, Name: SumColumn})
 	}
@@ -101,9 +106,9 @@ func columns(first []Column, labels []string, histograms, starts bool) []Column 
 }
 
 // labelColumns names the columns of labels, which are sorted. A label keeps its
-// name if it can; one that equals a reserved name or an earlier label, letter
+// name if it can; one that equals a name of reserved or an earlier label, letter
 // case aside, gets ClashPrefix until it is alone.
-func labelColumns(labels []string) []Column {
+func labelColumns(labels, reserved []string) []Column {
 	taken := map[string]bool{}
 	for _, r := range reserved {
 		taken[r] = true

@@ -33,10 +33,16 @@ const (
 	colSum   = "hs"
 	colName  = "n"
 	colRank  = "r"
+
+	colResets       = "x" // Of aggregates.
+	prefixAggregate = "a_"
 )
 
 // SQL is the statement that makes the view, called name (quoted as needed).
 func (v *View) SQL(name string) string {
+	if v.Table.Resolution > 0 {
+		return v.aggregated(name)
+	}
 	var parts []string
 	parts = append(parts, v.plain()...)
 	for _, g := range v.Groups {
@@ -71,6 +77,8 @@ func Inner(i int, c Column) string {
 		return colStart
 	case Name:
 		return colName
+	case Aggregate:
+		return prefixAggregate + c.Name
 	default:
 		return fmt.Sprintf("l%d", i)
 	}
@@ -110,11 +118,27 @@ func (v *View) pick(indexes []int) []*Source {
 // scans reads sources that share nothing; staleness markers are left out.
 func (v *View) scans(sources []*Source, where string) []string {
 	var parts []string
-	for _, files := range v.lists(sources) {
-		from := v.from(files, 0)
-		parts = append(parts, "SELECT "+strings.Join(v.carried(), ", ")+" FROM ("+from+")"+filter(where, notStale(files)))
+	for _, some := range byMask(sources) {
+		for _, files := range v.lists(some) {
+			from := v.from(files, 0)
+			parts = append(parts, "SELECT "+strings.Join(v.carried(), ", ")+" FROM ("+from+")"+filter(where, notStale(files)))
+		}
 	}
 	return parts
+}
+
+// byMask cuts sources in those that tombstones hide nothing of and the others:
+// the first need not read columns that only tombstones ask for.
+func byMask(sources []*Source) [2][]*Source {
+	var out [2][]*Source
+	for _, s := range sources {
+		if s.Masked == nil {
+			out[0] = append(out[0], s)
+		} else {
+			out[1] = append(out[1], s)
+		}
+	}
+	return out
 }
 
 func filter(conditions ...string) string {

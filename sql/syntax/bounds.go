@@ -180,7 +180,8 @@ func everyIn(v any, f func(node) bool) bool {
 // less. Without bounds n is 0 and there is nothing to ask.
 //
 // It runs in the session that the statement will run in, before it. If it fails,
-// the bounds stay unknown: the statement itself will say what is wrong.
+// the bounds stay unknown: the statement itself will say what is wrong. Not so of
+// a DELETE, which does not run: where a bound is no time, it fails.
 func (s *Statement) BoundsQuery() (ast []byte, n int) {
 	if len(s.values) == 0 {
 		return nil, 0
@@ -188,7 +189,7 @@ func (s *Statement) BoundsQuery() (ast []byte, n int) {
 	var list []node
 	for _, v := range s.values {
 		list = append(list, node{
-			"class": "CAST", "type": "OPERATOR_CAST", "child": v.expr, "try_cast": true,
+			"class": "CAST", "type": "OPERATOR_CAST", "child": v.expr, "try_cast": s.Delete == nil,
 			"cast_type": node{"id": "TIMESTAMP WITH TIME ZONE"},
 		})
 	}
@@ -220,5 +221,8 @@ func (s *Statement) SetBounds(microseconds []*int64) {
 	}
 	for i := range s.Tables {
 		s.Tables[i].hull()
+	}
+	if s.Delete != nil {
+		s.Delete.finish()
 	}
 }

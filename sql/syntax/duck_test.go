@@ -111,6 +111,9 @@ func parse(t testing.TB, text string, params Params) (*Statement, error) {
 	if err != nil {
 		return nil, err
 	}
+	if command.Delete {
+		return ParseDelete(newJudge().tree(t, command.Select), command.Select, params)
+	}
 	return Parse(newJudge().tree(t, command.Select), command.Select, params)
 }
 

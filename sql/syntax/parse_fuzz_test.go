@@ -9,7 +9,8 @@ import (
 
 // What Parse accepts is one statement, a SELECT to DuckDB, before and after the
 // edits, and every function in its tree (collected without this package's
-// shapes) is on the allow-list.
+// shapes) is on the allow-list. So is what ParseDelete accepts, and that reads one
+// table with a WHERE and nothing else; its Deletion has only matchers and a range.
 func FuzzParse(f *testing.F) {
 	for _, text := range accepted {
 		f.Add(text)
@@ -19,7 +20,9 @@ func FuzzParse(f *testing.F) {
 			f.Add(tt.text)
 		}
 	}
-	for _, text := range []string{"select * from t order by time desc limit 10", "select job, last(value, time) from t where time > now() group by job"} {
+	for _, text := range []string{"select * from t order by time desc limit 10", "select job, last(value, time) from t where time > now() group by job",
+		"delete from t where job <> 'x' and time < now() - interval '1 day'", "delete from t where true", "explain delete from t where not (a in ('x', null) or b like 'y%')",
+		"delete from samples where regexp_matches(__name__, '^a|b') and time between $1 and $2", "delete from t using u where true returning *"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -50,6 +53,24 @@ func FuzzParse(f *testing.F) {
 		}
 		listed(t, v)
 		st.BoundsQuery()
+		if command, _ := Split(text); command.Delete {
+			onlyDeletes(t, text, st, v)
+		}
+	})
+}
+
+// onlyDeletes fails if the accepted DELETE is more than a table and conditions.
+func onlyDeletes(t *testing.T, text string, st *Statement, tree any) {
+	statements := node(tree.(map[string]any)).nodes("statements")
+	n := statements[0].node("node")
+	if st.Delete == nil || len(st.Tables) != 1 || n.str("type") != "SELECT_NODE" || n.node("from_table").str("type") != "BASE_TABLE" || n.node("where_clause") == nil {
+		t.Fatalf("%q was accepted as a DELETE", text)
+	}
+	every(n, func(n node) bool {
+		if n.str("class") == "SUBQUERY" || n.str("class") == "WINDOW" {
+			t.Fatalf("%q was accepted as a DELETE and has a %s", text, n.str("class"))
+		}
+		return true
 	})
 }
 

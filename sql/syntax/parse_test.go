@@ -153,6 +153,9 @@ func TestSplit(t *testing.T) {
 		{`select "a;", $$;$$, $x$ ; $x$, e'\';', u&'x' ;`, Command{Select: `select "a;", $$;$$, $x$ ; $x$, e'\';', u&'x'`}},
 		{"select\u00a0'\u00a0', 1", Command{Select: "select  '\u00a0', 1"}},
 		{`"explain" `, Command{Select: `"explain"`}},
+		{" delete from t where a; ", Command{Delete: true, Select: "from t where a", Offset: 8}},
+		{"EXPLAIN DELETE FROM t", Command{Explain: true, Delete: true, Select: "FROM t", Offset: 15}},
+		{`"delete" from t`, Command{Select: `"delete" from t`}},
 	}
 	for _, tt := range tests {
 		got, err := Split(tt.text)

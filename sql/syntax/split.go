@@ -11,8 +11,12 @@ const MaxLength = 64 << 10
 // Command is a statement without the words that this package understands itself.
 type Command struct {
 	Explain, Analyze, Verbose bool
+	// Delete: it is a DELETE, for ParseDelete, and Select is the query of the rows
+	// to delete.
+	Delete bool
 	// Select is the rest: no EXPLAIN before it, and no semicolon, space or
-	// comment after it.
+	// comment after it. DuckDB takes a query that begins with FROM, so that of a
+	// DELETE is the rest of it as it stands.
 	Select string
 	// Offset is where Select starts in the text, in bytes.
 	Offset int
@@ -43,10 +47,37 @@ func Split(text string) (Command, error) {
 	if next >= len(w.tokens) {
 		return Command{}, errorAt(len(text), "there is no statement")
 	}
+	if w.tokens[next].kind == word && w.name(next) == "delete" {
+		if next, err = c.deletes(w, next+1); err != nil {
+			return Command{}, err
+		}
+	}
 	c.Offset = w.tokens[next].start
 	end := w.tokens[len(w.tokens)-1].end
 	c.Select = asciiSpaces(text[:end], w.tokens[next:])[c.Offset:]
 	return c, nil
+}
+
+// deletes reads what follows DELETE and returns the token FROM. The words that
+// only a DELETE or only a SELECT has are refused here: in the tree the first
+// would be mistakes, and some of the second could not be seen.
+func (c *Command) deletes(w words, next int) (int, error) {
+	c.Delete = true
+	if next >= len(w.tokens) {
+		return 0, errorAt(len(w.text), "DELETE is written DELETE FROM table WHERE conditions")
+	}
+	if w.tokens[next].kind != word || w.name(next) != "from" {
+		return 0, errorAt(w.tokens[next].start, "DELETE is written DELETE FROM table WHERE conditions")
+	}
+	for i := next + 1; i < len(w.tokens); i++ {
+		switch name := w.name(i); name {
+		case "select", "using", "returning":
+			if w.tokens[i].kind == word && !w.is(i-1, '.') {
+				return 0, errorAt(w.tokens[i].start, "DELETE has no %s here: it is written DELETE FROM table WHERE conditions", strings.ToUpper(name))
+			}
+		}
+	}
+	return next, nil
 }
 
 // explain reads EXPLAIN and its options and returns the first token after them.

@@ -34,6 +34,8 @@ type Statement struct {
 	NeedsAll bool
 	// Describe: all of it is a DESCRIBE, so no row is read, only columns.
 	Describe bool
+	// Delete is what a DELETE deletes; nil for all other statements.
+	Delete *Deletion
 
 	// Top or Last is set if it can be answered without reading all its Filter
 	// lets through; else the reasons why not.
@@ -50,30 +52,44 @@ type Statement struct {
 // skip_empty and skip_default) and reads off what the statement needs. text is a
 // Command's Select. Errors are of type *Error.
 func Parse(ast []byte, text string, params Params) (*Statement, error) {
-	tree, err := decode(ast, text)
+	c, tree, err := examine(ast, text, params)
 	if err != nil {
 		return nil, err
+	}
+	c.finish(tree)
+	c.st.Describe = describes(tree.node("node"))
+	c.early(tree.node("node"))
+	return c.st, nil
+}
+
+// examine judges every node of a tree.
+func examine(ast []byte, text string, params Params) (*checker, node, error) {
+	tree, err := decode(ast, text)
+	if err != nil {
+		return nil, nil, err
 	}
 	c := &checker{
 		words: words{text, lex(text)}, params: params, st: &Statement{},
 		names: map[string]bool{}, relations: map[string]bool{},
 	}
 	if tree.node("node") == nil {
-		return nil, errorAt(-1, "the parse tree has no query")
+		return nil, nil, errorAt(-1, "the parse tree has no query")
 	}
 	if err := c.fields(tree, "a statement", statementForm, nil, place{}); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	return c, tree, nil
+}
+
+// finish makes the statement's text, parameters and tables.
+func (c *checker) finish(tree node) {
 	c.st.edits = sortEdits(c.edits)
-	c.st.Text = apply(text, c.st.edits)
+	c.st.Text = apply(c.words.text, c.st.edits)
 	for _, p := range tree.nodes("named_param_map") {
 		c.st.Params = append(c.st.Params, p.str("key"))
 	}
 	sort.Strings(c.st.Params)
 	c.collect()
-	c.st.Describe = describes(tree.node("node"))
-	c.early(tree.node("node"))
-	return c.st, nil
 }
 
 // describes reports whether all that n does is to DESCRIBE.

@@ -101,7 +101,7 @@ func parseError(tree node, text string) error {
 	}
 	message := tree.str("error_message")
 	if message == "Only SELECT statements can be serialized to json!" {
-		message = "only SELECT, FROM, VALUES, WITH, DESCRIBE, SUMMARIZE and SHOW TABLES are available; " +
+		message = "only SELECT, FROM, VALUES, WITH, DESCRIBE, SUMMARIZE, SHOW TABLES and DELETE FROM are available; " +
 			"PIVOT needs its values: PIVOT t ON column IN (…)"
 	}
 	return errorAt(position, "%s", message)

@@ -126,7 +126,7 @@ func TestArrowReadsTheSame(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			diffRows(t, wantRows(tt.all, columns(tt.o.Labels)), got)
+			diffRows(t, wantRows(tt.all, samplesForm.columns(tt.o.Labels)), got)
 		})
 	}
 }

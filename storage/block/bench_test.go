@@ -63,6 +63,35 @@ func BenchmarkWrite(b *testing.B) {
 	}
 }
 
+// BenchmarkLevels writes and reads files as long as those of each level: minutes,
+// an hour, a day, four days.
+func BenchmarkLevels(b *testing.B) {
+	for level, samples := range []int{60, 240, 5760, 4 * 5760} {
+		all := nodeSeries(max(130, 500_000/samples), samples, 1) // All kinds.
+		o := LevelOptions(level)
+		o.Labels = nodeColumns
+		f := write(b, o, all)
+		b.Run(fmt.Sprintf("level=%d/write", level), func(b *testing.B) {
+			before := cpuTime()
+			for b.Loop() {
+				write(b, o, all)
+			}
+			b.ReportMetric(float64(f.meta.Size)/float64(f.meta.Rows), "bytes/sample")
+			b.ReportMetric(float64(cpuTime()-before)/float64(f.meta.Rows)/float64(b.N), "cpu-ns/sample")
+		})
+		b.Run(fmt.Sprintf("level=%d/read", level), func(b *testing.B) {
+			r := f.open(b)
+			before := cpuTime()
+			for b.Loop() {
+				if err := r.Each(func(labels.Labels, *series.Samples) error { return nil }); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(cpuTime()-before)/float64(f.meta.Rows)/float64(b.N), "cpu-ns/sample")
+		})
+	}
+}
+
 func BenchmarkPageRows(b *testing.B) {
 	all := benchSeries(500)
 	for _, rows := range []int{2000, 4000, 8000, 16000} {

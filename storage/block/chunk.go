@@ -8,6 +8,7 @@ import (
 	"math"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/parquet-go/parquet-go/encoding/delta"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 )
@@ -26,7 +27,9 @@ type chunk struct {
 	entries      int64 // Values and nulls.
 	nulls        int64
 	uncompressed int64 // Bytes of pages before compression, with headers.
+	split        bool  // Some page is in BYTE_STREAM_SPLIT.
 	dictionary   *dictionary
+	base         int64 // Where buf will stand in the file, once that is known.
 }
 
 // pageRecord is what the indexes say of one page.
@@ -35,6 +38,7 @@ type pageRecord struct {
 	size     int // With header.
 	header   int // Bytes of the header.
 	raw      int // Bytes of the uncompressed body.
+	split    bool
 	firstRow int64
 	crc      uint32 // CRC-32C of header and body.
 	bounds
@@ -50,26 +54,82 @@ type bounds struct {
 
 // addPage compresses body and adds it as a data page.
 func (c *chunk) addPage(p *press, body []byte, rows, entries int, b bounds) error {
+	return c.addPacked(p, packedPage{p.compress(body), len(body), c.pageEncoding(b)}, rows, entries, b)
+}
+
+// addFloats adds a data page of doubles. present says which rows have one.
+func (c *chunk) addFloats(p *press, present []run, values []float64, rows int) error {
+	p.levels = p.levels[:0]
+	if c.optional {
+		p.levels = appendLevels(p.levels, present)
+	}
+	page, err := p.floats.pack(p.levels, values, p.packed)
+	if err != nil {
+		return fmt.Errorf("compress page: %w", err)
+	}
+	if page.encoding == format.Plain {
+		p.packed = page.packed
+	}
+	b := floatBounds(values)
+	b.nulls = int64(rows - len(values))
+	return c.addPacked(p, page, rows, rows, b)
+}
+
+// addInts adds a data page of 64-bit integers, at least one. present says which
+// rows have one.
+func (c *chunk) addInts(p *press, present []run, values []int64, rows int) error {
+	packed, err := new(delta.BinaryPackedEncoding).EncodeInt64(p.ints, values)
+	if err != nil {
+		return err
+	}
+	p.ints = packed
+	p.levels = p.levels[:0]
+	if c.optional {
+		p.levels = append(appendLevels(p.levels, present), packed...)
+		packed = p.levels
+	}
+	lo, hi := values[0], values[0]
+	for _, v := range values {
+		lo, hi = min(lo, v), max(hi, v)
+	}
+	b := bounds{min: appendInt64(nil, lo), max: appendInt64(nil, hi), nulls: int64(rows - len(values))}
+	return c.addPage(p, packed, rows, rows, b)
+}
+
+// addPacked adds a data page that is compressed already.
+func (c *chunk) addPacked(p *press, page packedPage, rows, entries int, b bounds) error {
 	header := format.PageHeader{
 		Type: format.DataPage,
 		DataPageHeader: thrift.New(format.DataPageHeader{
 			NumValues:               int32(entries),
-			Encoding:                c.pageEncoding(b),
+			Encoding:                page.encoding,
 			DefinitionLevelEncoding: format.RLE,
 			RepetitionLevelEncoding: format.RLE,
 			Statistics:              statistics(b),
 		}),
 	}
-	record, err := c.press(p, &header, body)
+	record, err := c.append(p, &header, page.packed, page.raw)
 	if err != nil {
 		return err
 	}
 	record.firstRow, record.bounds = c.rows, b
+	record.split = page.encoding == format.ByteStreamSplit
+	c.split = c.split || record.split
 	c.pages = append(c.pages, record)
 	c.rows += int64(rows)
 	c.entries += int64(entries)
 	c.nulls += b.nulls
 	return nil
+}
+
+// fillNulls adds one page of nulls up to row end of the row group.
+func (c *chunk) fillNulls(p *press, end int64) error {
+	n := int(end - c.rows)
+	if n == 0 {
+		return nil
+	}
+	p.levels = appendLevels(p.levels[:0], []run{{0, uint32(n)}})
+	return c.addPage(p, p.levels, n, n, bounds{nulls: int64(n), empty: true})
 }
 
 // pageEncoding: a page without a value is nothing but levels. It refers to no
@@ -81,18 +141,18 @@ func (c *chunk) pageEncoding(b bounds) format.Encoding {
 	return c.leaf.encoding
 }
 
-func (c *chunk) press(p *press, header *format.PageHeader, body []byte) (pageRecord, error) {
-	packed := p.compress(body)
-	header.UncompressedPageSize = int32(len(body))
+// append adds a page of the given size before compression.
+func (c *chunk) append(p *press, header *format.PageHeader, packed []byte, raw int) (pageRecord, error) {
+	header.UncompressedPageSize = int32(raw)
 	header.CompressedPageSize = int32(len(packed))
 	header.CRC = int32(crc32.ChecksumIEEE(packed))
 	head, err := p.encode(header)
 	if err != nil {
 		return pageRecord{}, fmt.Errorf("encode page header: %w", err)
 	}
-	r := pageRecord{offset: len(c.buf), size: len(head) + len(packed), header: len(head), raw: len(body)}
+	r := pageRecord{offset: len(c.buf), size: len(head) + len(packed), header: len(head), raw: raw}
 	c.buf = append(append(c.buf, head...), packed...)
-	c.uncompressed += int64(len(head) + len(body))
+	c.uncompressed += int64(len(head) + raw)
 	r.crc = crc32.Checksum(c.buf[r.offset:], castagnoli)
 	return r, nil
 }
@@ -111,7 +171,7 @@ func (c *chunk) addDictionary(p *press) error {
 	}
 	data := c.buf
 	c.buf = p.spare[:0]
-	record, err := c.press(p, &header, c.dictionary.plain)
+	record, err := c.append(p, &header, p.compress(c.dictionary.plain), len(c.dictionary.plain))
 	if err != nil {
 		return err
 	}
@@ -135,7 +195,7 @@ func (c *chunk) dictionarySize() int {
 func (c *chunk) reset() {
 	clear(c.pages)
 	c.buf, c.pages = c.buf[:0], c.pages[:0]
-	c.rows, c.entries, c.nulls, c.uncompressed = 0, 0, 0, 0
+	c.rows, c.entries, c.nulls, c.uncompressed, c.split = 0, 0, 0, 0, false
 	if c.dictionary != nil {
 		c.dictionary.reset()
 	}
@@ -174,6 +234,9 @@ type press struct {
 	zstd    *zstd.Encoder
 	packed  []byte
 	spare   []byte
+	floats  floatPages
+	levels  []byte
+	ints    []byte
 	head    bytes.Buffer
 	encoder *thrift.Encoder
 }
@@ -184,7 +247,11 @@ func newPress(level zstd.EncoderLevel) (*press, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make compressor: %w", err)
 	}
-	p := &press{zstd: z}
+	floats, err := newFloatPages(z)
+	if err != nil {
+		return nil, err
+	}
+	p := &press{zstd: z, floats: floats}
 	p.encoder = thrift.NewEncoder(new(thrift.CompactProtocol).NewWriter(&p.head))
 	return p, nil
 }

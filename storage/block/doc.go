@@ -6,7 +6,9 @@
 // order of series.Compare and closes it; the Meta it returns goes to the
 // catalog. A query opens the file by what the catalog says of its tail, asks the
 // Reader which series match (Select, answered from memory), and reads their
-// samples with a Scan, page by page. Exemplars have files of their own kind.
+// samples with a Scan, page by page. Aggregates have files of a second form, one
+// row a bucket, with a writer and a reader of their own over the same index, pages
+// and checksums; exemplars have plain files.
 //
 // Who lets another program read the file asks for its Layout: columns, row
 // groups, and what need not be looked for.

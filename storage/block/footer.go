@@ -10,8 +10,8 @@ import (
 )
 
 // FormatVersion is the version of the file format that this package writes. It
-// reads only this one.
-const FormatVersion = 1
+// reads all versions up to this one.
+const FormatVersion = 2
 
 const createdBy = "herringbone version 1.0.0 (build 1)"
 
@@ -22,17 +22,17 @@ type chunkIndex struct {
 }
 
 // chunks are all columns in file order.
-func (w *Writer) chunks() []*chunk {
+func (w *making) chunks() []*chunk {
 	var all []*chunk
 	for _, c := range w.labels {
 		all = append(all, &c.chunk)
 	}
 	all = append(all, &w.rest.key, &w.rest.value)
-	return append(all, w.samples.chunks()...)
+	return append(all, w.columns.chunks()...)
 }
 
 // flushRowGroup writes the row group in the making, if it has rows.
-func (w *Writer) flushRowGroup() error {
+func (w *making) flushRowGroup() error {
 	if w.rows == 0 {
 		return nil
 	}
@@ -63,7 +63,7 @@ func (w *Writer) flushRowGroup() error {
 	return nil
 }
 
-func (w *Writer) finishColumns() error {
+func (w *making) finishColumns() error {
 	if err := w.flushPage(); err != nil {
 		return err
 	}
@@ -75,36 +75,36 @@ func (w *Writer) finishColumns() error {
 	if err := w.rest.finish(w.press); err != nil {
 		return err
 	}
-	return w.samples.finish(w.press)
+	return w.columns.finish(w.press)
 }
 
 // place moves the open page groups to the index, now that the place of their
 // chunks in the file is known.
-func (w *Writer) place() {
+func (w *making) place() {
 	base := w.out.size
-	var bases [pageKinds]int64
-	read := w.samples.read()
 	for _, c := range w.chunks() {
-		for kind := range read {
-			if c == read[kind] {
-				bases[kind] = base
-			}
-		}
+		c.base = base
 		base += int64(len(c.buf))
 	}
+	columns := w.columns.chunks()
 	for _, g := range w.open {
 		if n := len(w.index.groups); n > 0 {
 			g.firstRow = w.index.groups[n-1].firstRow + int64(w.index.groups[n-1].rows)
 		}
 		for kind, at := range g.at {
 			if at >= 0 {
-				r := read[kind].pages[at]
-				g.pages[kind] = page{bases[kind] + int64(r.offset), int32(r.size), int32(r.header), int32(r.raw), r.crc}
+				g.pages[kind] = columns[w.form.read[kind]].place(at)
 			}
 		}
 		w.index.groups = append(w.index.groups, g.pageGroup)
 	}
 	w.open = w.open[:0]
+}
+
+// place is where page number at of c is in the file.
+func (c *chunk) place(at int) page {
+	r := c.pages[at]
+	return page{c.base + int64(r.offset), int32(r.size), int32(r.raw), r.crc, uint16(r.header), r.split}
 }
 
 // columnChunk describes c, which will stand at offset base.
@@ -122,6 +122,9 @@ func (c *chunk) columnChunk(base int64) format.ColumnChunk {
 	}
 	if c.encoding != format.Plain {
 		m.Encoding = append(m.Encoding, c.encoding)
+	}
+	if c.split {
+		m.Encoding = append(m.Encoding, format.ByteStreamSplit)
 	}
 	if c.dictionarySize() > 0 {
 		m.DictionaryPageOffset = base
@@ -172,7 +175,7 @@ func (c *chunk) pageIndex(base int64) chunkIndex {
 
 // writeTail writes what follows the row groups: Parquet's page index, then the
 // tail, which is the series index and the footer.
-func (w *Writer) writeTail() error {
+func (w *making) writeTail() error {
 	if err := w.writePageIndexes(); err != nil {
 		return fmt.Errorf("write page index: %w", err)
 	}
@@ -193,7 +196,7 @@ func (w *Writer) writeTail() error {
 	return nil
 }
 
-func (w *Writer) writePageIndexes() error {
+func (w *making) writePageIndexes() error {
 	for g, indexes := range w.pages {
 		for i, x := range indexes {
 			if x.column == nil {
@@ -222,7 +225,7 @@ func (w *Writer) writePageIndexes() error {
 	return nil
 }
 
-func (w *Writer) writeThrift(v any) (int32, error) {
+func (w *making) writeThrift(v any) (int32, error) {
 	b, err := w.press.encode(v)
 	if err != nil {
 		return 0, err
@@ -231,11 +234,11 @@ func (w *Writer) writeThrift(v any) (int32, error) {
 	return int32(len(b)), err
 }
 
-func (w *Writer) fileMetaData(indexSize int) *format.FileMetaData {
+func (w *making) fileMetaData(indexSize int) *format.FileMetaData {
 	leaves := len(w.chunks())
 	m := &format.FileMetaData{
 		Version:   1,
-		Schema:    schema(w.labelNames),
+		Schema:    w.form.schema(w.labelNames),
 		NumRows:   w.meta.Rows,
 		RowGroups: thrift.Slice[format.RowGroup](w.groups),
 		CreatedBy: createdBy,
@@ -256,5 +259,8 @@ func (w *Writer) fileMetaData(indexSize int) *format.FileMetaData {
 	number("series", w.meta.Series)
 	number("index_offset", w.meta.Tail)
 	number("index_length", int64(indexSize))
+	if w.resolution > 0 {
+		number("resolution", w.resolution)
+	}
 	return m
 }

@@ -16,39 +16,31 @@ type index struct {
 
 	values []uint32 // Label values of all series, as symbols.
 	groups []pageGroup
+	form   *form
 }
-
-// The columns that reads need, as positions in pageGroup.pages.
-const (
-	pageTime = iota
-	pageValue
-	pageStart
-	pageHistogram
-	pageKinds
-)
-
-var pageNames = [pageKinds]string{columnTime, columnValue, columnStart, columnHistogram}
 
 // pageGroup is one stretch of rows, the same in all columns that reads need.
 type pageGroup struct {
 	firstRow   int64
 	rows       int
 	minT, maxT int64
-	pages      [pageKinds]page
+	pages      []page // By column; see form.
 }
 
 // page is where one page is and what it must contain.
 type page struct {
 	offset int64
 	size   int32 // With header; 0 if no row of the group has a value.
-	header int32 // Bytes of the Parquet page header.
 	raw    int32 // Bytes of the uncompressed body.
 	crc    uint32
+	header uint16 // Bytes of the Parquet page header.
+	split  bool   // Values are in Parquet's encoding BYTE_STREAM_SPLIT.
 }
 
 // Bounds for parsing, so that a damaged index asks for no absurd memory.
 const (
 	maxPageRaw  = 1 << 30
+	maxHeader   = 1<<16 - 1
 	maxIndexRaw = 1 << 32
 	maxSymbol   = 1<<24 - 1
 	// maxGrowth is by how much decompression may lengthen an index, or a page
@@ -57,11 +49,12 @@ const (
 	maxGrowth = 1000
 )
 
-const indexMagic = "HBIX"
-
-// indexVersion is the version of the series index that this code writes and the
-// only one it reads.
-const indexVersion = 1
+// Versions of the series index. Version 1 says nothing of the encoding of pages,
+// which is the column's usual one; it is read but not written any more.
+const (
+	indexVersion    = 2
+	oldIndexVersion = 1
+)
 
 const (
 	codecNone = 0

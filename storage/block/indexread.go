@@ -2,6 +2,7 @@ package block
 
 import (
 	"errors"
+	"fmt"
 	"hash/crc32"
 )
 
@@ -10,17 +11,17 @@ var errIndex = errors.New("series index does not parse")
 // parseBlob undoes appendBlob. tail begins with the blob; pages must end before
 // offset end of the file. It is safe for any bytes, and takes memory in
 // proportion to them.
-func parseBlob(tail []byte, end int64, z *inflater) (*index, error) {
+func parseBlob(f *form, tail []byte, end int64, z *inflater) (*index, error) {
 	c := &cursor{b: tail}
-	if string(c.bytes(len(indexMagic))) != indexMagic {
-		return nil, errors.New("no series index")
+	if string(c.bytes(len(f.magic))) != f.magic {
+		return nil, fmt.Errorf("no series index of %s", f.root)
 	}
 	head := c.bytes(2)
 	raw, size := c.fixed64(), c.fixed64()
 	if c.bad || size > uint64(len(c.b)) {
 		return nil, errors.New("series index is cut short")
 	}
-	if head[0] != indexVersion {
+	if head[0] != indexVersion && head[0] != oldIndexVersion {
 		return nil, errors.New("series index has an unknown version")
 	}
 	stored := c.bytes(int(size))
@@ -31,7 +32,7 @@ func parseBlob(tail []byte, end int64, z *inflater) (*index, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parseBody(body, end)
+	return parseBody(f, head[0], body, end)
 }
 
 func inflateIndex(codec byte, stored []byte, raw uint64, z *inflater) ([]byte, error) {
@@ -45,13 +46,13 @@ func inflateIndex(codec byte, stored []byte, raw uint64, z *inflater) ([]byte, e
 	}
 }
 
-func parseBody(body []byte, end int64) (*index, error) {
+func parseBody(f *form, version byte, body []byte, end int64) (*index, error) {
 	c := &cursor{b: body}
-	x := &index{}
+	x := &index{form: f}
 	x.parseSymbols(c)
 	x.parseShapes(c)
 	x.parseSeries(c)
-	x.parseGroups(c, end)
+	x.parseGroups(c, version, end)
 	if c.bad || len(c.b) != 0 {
 		return nil, errIndex
 	}
@@ -171,18 +172,21 @@ func (x *index) parseValues(c *cursor, n, width int) {
 	}
 }
 
-func (x *index) parseGroups(c *cursor, end int64) {
-	x.groups = make([]pageGroup, c.count(3+pageKinds))
-	var ends [pageKinds]int64
+func (x *index) parseGroups(c *cursor, version byte, end int64) {
+	kinds := len(x.form.read)
+	x.groups = make([]pageGroup, c.count(3+kinds))
+	pages := make([]page, len(x.groups)*kinds)
+	ends := make([]int64, kinds)
 	row := int64(0)
 	for i := range x.groups {
 		g := &x.groups[i]
+		g.pages, pages = pages[:kinds:kinds], pages[kinds:]
 		g.firstRow, g.rows = row, int(c.limited(maxPageRows))
 		row += int64(g.rows)
 		g.minT = c.varint()
 		g.maxT = g.minT + int64(c.uvarint())
 		for kind := range g.pages {
-			g.pages[kind] = parsePage(c, g.rows, &ends[kind], end)
+			g.pages[kind] = parsePage(c, version, g.rows, &ends[kind], end)
 		}
 		if g.rows == 0 || g.pages[pageTime].size == 0 {
 			c.fail()
@@ -195,14 +199,15 @@ func (x *index) parseGroups(c *cursor, end int64) {
 
 // parsePage reads where a page of the given rows is and checks that it lies
 // before end and does not claim to be absurdly long when decompressed.
-func parsePage(c *cursor, rows int, last *int64, end int64) page {
+func parsePage(c *cursor, version byte, rows int, last *int64, end int64) page {
 	p := page{size: int32(c.limited(maxPageRaw))}
 	if p.size == 0 {
 		return p
 	}
 	p.offset = *last + c.varint()
-	p.header = int32(c.limited(uint64(p.size)))
+	p.header = uint16(c.limited(min(maxHeader, uint64(p.size))))
 	p.raw = int32(c.limited(min(maxPageRaw, uint64(64*(rows+64))+maxGrowth*uint64(p.size))))
+	p.split = version >= 2 && c.limited(1) == 1
 	p.crc = c.fixed32()
 	*last = p.offset + int64(p.size)
 	if p.offset < 0 || *last < 0 || *last > end {

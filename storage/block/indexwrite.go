@@ -16,9 +16,9 @@ type indexBuilder struct {
 	names    []uint32
 }
 
-func newIndexBuilder() *indexBuilder {
+func newIndexBuilder(f *form) *indexBuilder {
 	return &indexBuilder{
-		index:    index{firstRow: []int64{0}},
+		index:    index{form: f, firstRow: []int64{0}},
 		symbolOf: map[string]uint32{},
 		shapeOf:  map[string]uint32{},
 	}
@@ -36,6 +36,13 @@ func (x *indexBuilder) add(ls labels.Labels, rows int, minT, maxT int64) {
 	x.firstRow = append(x.firstRow, x.rows()+int64(rows))
 	x.minT = append(x.minT, minT)
 	x.maxT = append(x.maxT, maxT)
+}
+
+// extend adds rows, up to time maxT, to the series that was added last.
+func (x *indexBuilder) extend(rows int, maxT int64) {
+	last := x.series() - 1
+	x.firstRow[last+1] += int64(rows)
+	x.maxT[last] = maxT
 }
 
 func (x *indexBuilder) symbol(s string) uint32 {
@@ -71,7 +78,7 @@ func (x *index) appendBlob(b []byte, p *press) []byte {
 		codec, stored = codecNone, body
 	}
 	start := len(b)
-	b = append(b, indexMagic...)
+	b = append(b, x.form.magic...)
 	b = append(b, indexVersion, codec)
 	b = binary.LittleEndian.AppendUint64(b, uint64(len(body)))
 	b = binary.LittleEndian.AppendUint64(b, uint64(len(stored)))
@@ -146,7 +153,7 @@ func (x *index) appendValues(b []byte) []byte {
 
 func (x *index) appendGroups(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(len(x.groups)))
-	var ends [pageKinds]int64
+	ends := make([]int64, len(x.form.read))
 	for _, g := range x.groups {
 		b = binary.AppendUvarint(b, uint64(g.rows))
 		b = binary.AppendVarint(b, g.minT)
@@ -159,6 +166,11 @@ func (x *index) appendGroups(b []byte) []byte {
 			b = binary.AppendVarint(b, p.offset-ends[k])
 			b = binary.AppendUvarint(b, uint64(p.header))
 			b = binary.AppendUvarint(b, uint64(p.raw))
+			if p.split {
+				b = append(b, 1)
+			} else {
+				b = append(b, 0)
+			}
 			b = binary.LittleEndian.AppendUint32(b, p.crc)
 			ends[k] = p.offset + int64(p.size)
 		}

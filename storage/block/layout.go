@@ -93,10 +93,7 @@ func (r *Reader) makeLayout(m *format.FileMetaData) (*Layout, error) {
 		return nil, err
 	}
 	l.Labels, l.MapLabels = names, r.index.namesBeyond(names)
-	for _, g := range r.index.groups {
-		l.Histograms = l.Histograms || g.pages[pageHistogram].size > 0
-		l.Starts = l.Starts || g.pages[pageStart].size > 0
-	}
+	l.Histograms, l.Starts = r.index.kindsAt(0, r.Rows())
 	row := int64(0)
 	for i := range m.RowGroups {
 		g, stale, err := rowGroup(&m.RowGroups[i], row)
@@ -172,6 +169,8 @@ func rowGroup(from *format.RowGroup, first int64) (g RowGroup, stale bool, err e
 			timed = true
 		case columnStale:
 			stale = len(greatest) != 1 || greatest[0] != 0
+		case columnStaleTime:
+			stale = m.Statistics.NullCount != g.Rows
 		}
 	}
 	if !timed || g.Rows <= 0 {

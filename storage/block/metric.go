@@ -75,6 +75,9 @@ func (r *Reader) findKinds(s *Scan, m metric, out *Metric) error {
 // kindsAt reports whether the pages of rows [from, to) have any histogram, any
 // start timestamp.
 func (x *index) kindsAt(from, to int64) (histograms, starts bool) {
+	if x.form != &samplesForm {
+		return false, false
+	}
 	first := sort.Search(len(x.groups), func(i int) bool { return x.groups[i].firstRow+int64(x.groups[i].rows) > from })
 	for g := first; g < len(x.groups) && x.groups[g].firstRow < to; g++ {
 		histograms = histograms || x.groups[g].pages[pageHistogram].size > 0

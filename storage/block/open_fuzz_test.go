@@ -3,6 +3,7 @@ package block
 import (
 	"bytes"
 	"hash/crc32"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -29,6 +30,26 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
+// FuzzOpenAggregates is FuzzOpen for the other form.
+func FuzzOpenAggregates(f *testing.F) {
+	whole := writeAggregates(f, Options{PageRows: 3}, aggregated(rand.New(rand.NewPCG(1, 2)), 2))
+	f.Add(whole.bytes, whole.meta.Tail)
+	f.Fuzz(func(t *testing.T, b []byte, tail int64) {
+		if tail < 0 || tail > int64(len(b)) {
+			return
+		}
+		r, err := OpenAggregates(bytes.NewReader(b), int64(len(b)), "x", tail, crc32.Checksum(b[tail:], castagnoli))
+		if err != nil {
+			return
+		}
+		_, _ = r.Layout()
+		_, _ = r.Metrics()
+		if r.Rows() < 1<<20 {
+			_ = r.Each(func(labels.Labels, *series.Aggregates) error { return nil })
+		}
+	})
+}
+
 // FuzzIndex is FuzzOpen behind the compression, which a fuzzer does not find its
 // way through.
 func FuzzIndex(f *testing.F) {
@@ -36,7 +57,7 @@ func FuzzIndex(f *testing.F) {
 	x := whole.open(f).index
 	f.Add(x.appendBody(nil), whole.bytes[:whole.meta.Tail])
 	f.Fuzz(func(t *testing.T, body, pages []byte) {
-		x, err := parseBody(body, int64(len(pages)))
+		x, err := parseBody(&samplesForm, indexVersion, body, int64(len(pages)))
 		if err != nil {
 			return
 		}

@@ -42,6 +42,7 @@ type pageReader struct {
 	inflater *inflater
 	stored   []byte
 	body     []byte // Scratch; its capacity is what is kept.
+	joined   []byte
 	runs     []run
 }
 
@@ -139,7 +140,7 @@ func (p *pageReader) readPage(group *pageGroup, kind int, d *decoded) error {
 	case pageTime:
 		err = decodeDelta(d.times, body)
 	case pageValue:
-		err = p.decodeValues(d, body)
+		err = p.decodeValues(d, body, at.split)
 	case pageStart:
 		err = p.decodeStarts(d, body)
 	case pageHistogram:
@@ -171,17 +172,22 @@ func (p *pageReader) load(at *page, kind int, into *[]byte) ([]byte, error) {
 }
 
 func (p *pageReader) corrupt(at *page, kind int, err error) error {
-	return &CorruptError{p.r.name, at.offset, fmt.Sprintf("page of column %s: %v", pageNames[kind], err)}
+	return &CorruptError{p.r.name, at.offset, fmt.Sprintf("page of column %s: %v", p.r.index.form.name(kind), err)}
 }
 
 var errPage = errors.New("page does not parse")
 
-func (p *pageReader) decodeValues(d *decoded, body []byte) error {
+func (p *pageReader) decodeValues(d *decoded, body []byte, split bool) error {
 	rows := len(d.times)
 	runs, rest, ok := parseLevels(body, rows, p.runs[:0])
 	p.runs = runs
 	if !ok || len(rest) != 8*countPresent(runs) {
 		return errPage
+	}
+	if split {
+		p.joined = resize(p.joined, len(rest))
+		joinBytes(p.joined, rest)
+		rest, d.body, p.joined = p.joined, p.joined, d.body
 	}
 	if len(rest) == 8*rows {
 		d.raw = rest

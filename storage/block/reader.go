@@ -47,6 +47,10 @@ const footerEnd = 8 // Bytes of the footer's length and the magic number.
 // the Reader is used; name is for errors. A file that is not as recorded is a
 // CorruptError.
 func Open(r io.ReaderAt, size int64, name string, tail int64, tailCRC uint32) (*Reader, error) {
+	return open(&samplesForm, r, size, name, tail, tailCRC)
+}
+
+func open(f *form, r io.ReaderAt, size int64, name string, tail int64, tailCRC uint32) (*Reader, error) {
 	corrupt := func(what string) error { return &CorruptError{name, tail, what} }
 	if tail < int64(len(parquetMagic)) || tail > size-footerEnd || size-tail > maxIndexRaw {
 		return nil, corrupt(fmt.Sprintf("file of %d bytes has no tail there", size))
@@ -69,7 +73,7 @@ func Open(r io.ReaderAt, size int64, name string, tail int64, tailCRC uint32) (*
 		return nil, err
 	}
 	defer z.release()
-	x, err := parseBlob(b, tail, z)
+	x, err := parseBlob(f, b, tail, z)
 	if err != nil {
 		return nil, corrupt(err.Error())
 	}

@@ -2,9 +2,7 @@ package block
 
 import (
 	"encoding/binary"
-	"math"
 
-	"github.com/parquet-go/parquet-go/encoding/delta"
 	"github.com/prometheus/prometheus/model/value"
 
 	"herringbone/storage/series"
@@ -19,8 +17,9 @@ const pageHistogramBytes = 1 << 20
 type sampleColumns struct {
 	pageRows int
 
-	time, value, stale          chunk
-	start, hist, count, histSum chunk
+	all                         []*chunk // In file order.
+	time, value, stale          *chunk
+	start, hist, count, histSum *chunk
 
 	// The page in the making.
 	times      []int64
@@ -38,18 +37,15 @@ type sampleColumns struct {
 }
 
 func newSampleColumns(pageRows int) *sampleColumns {
-	leaves := sampleLeaves()
-	c := &sampleColumns{pageRows: pageRows}
-	for i, chunk := range c.chunks() {
-		chunk.leaf = leaves[i]
-	}
+	c := &sampleColumns{pageRows: pageRows, all: samplesForm.chunks()}
+	c.time, c.value, c.stale = c.all[0], c.all[1], c.all[2]
+	c.start, c.hist, c.count, c.histSum = c.all[3], c.all[4], c.all[5], c.all[6]
 	return c
 }
 
-// chunks are the columns in file order.
-func (c *sampleColumns) chunks() []*chunk {
-	return []*chunk{&c.time, &c.value, &c.stale, &c.start, &c.hist, &c.count, &c.histSum}
-}
+func (c *sampleColumns) chunks() []*chunk { return c.all }
+
+func (c *sampleColumns) pageLen() int { return len(c.times) }
 
 // add takes rows [from, to) of s until the page is full, and says how many.
 func (c *sampleColumns) add(s *series.Samples, from, to int) (int, error) {
@@ -129,13 +125,6 @@ func (c *sampleColumns) full() bool {
 	return len(c.times) >= c.pageRows || len(c.histograms) >= pageHistogramBytes
 }
 
-// openGroup is a page group whose place in the file is not known yet: at says
-// which page of each chunk it is, -1 for none.
-type openGroup struct {
-	pageGroup
-	at [pageKinds]int
-}
-
 // flush ends the page and returns it for the series index; ok is false if there
 // was nothing to flush.
 func (c *sampleColumns) flush(p *press) (openGroup, bool, error) {
@@ -143,7 +132,7 @@ func (c *sampleColumns) flush(p *press) (openGroup, bool, error) {
 	if rows == 0 {
 		return openGroup{}, false, nil
 	}
-	g := openGroup{pageGroup: pageGroup{rows: rows, minT: c.times[0], maxT: c.times[0]}, at: [pageKinds]int{-1, -1, -1, -1}}
+	g := newOpenGroup(&samplesForm, rows, c.times[0], c.times[0])
 	for _, t := range c.times {
 		g.minT, g.maxT = min(g.minT, t), max(g.maxT, t)
 	}
@@ -165,21 +154,15 @@ func (c *sampleColumns) flushAll(p *press, g *openGroup) error {
 }
 
 func (c *sampleColumns) flushTime(p *press, g *openGroup) error {
-	body, err := new(delta.BinaryPackedEncoding).EncodeInt64(c.body, c.times)
-	if err != nil {
-		return err
-	}
-	c.body = body
-	b := bounds{min: appendInt64(nil, g.minT), max: appendInt64(nil, g.maxT)}
 	g.at[pageTime] = len(c.time.pages)
-	return c.time.addPage(p, body, g.rows, g.rows, b)
+	return c.time.addInts(p, nil, c.times, g.rows)
 }
 
 func (c *sampleColumns) flushValue(p *press, g *openGroup) error {
 	if len(c.values) > 0 {
 		g.at[pageValue] = len(c.value.pages)
 	}
-	return c.addFloatPage(p, &c.value, c.floats, c.values, g.rows)
+	return c.value.addFloats(p, c.floats, c.values, g.rows)
 }
 
 // flushStale delays pages without a marker: see fillStale.
@@ -215,31 +198,19 @@ func (c *sampleColumns) flushStart(p *press, g *openGroup) error {
 	if len(c.starts) == 0 {
 		return nil
 	}
-	if err := c.fillNulls(p, &c.start, c.time.rows-int64(g.rows)); err != nil {
+	if err := c.start.fillNulls(p, c.time.rows-int64(g.rows)); err != nil {
 		return err
 	}
-	packed, err := new(delta.BinaryPackedEncoding).EncodeInt64(c.bits, c.starts)
-	if err != nil {
-		return err
-	}
-	c.bits = packed
-	c.body = append(appendLevels(c.body[:0], c.started), packed...)
-	b := bounds{nulls: int64(g.rows - len(c.starts))}
-	lo, hi := c.starts[0], c.starts[0]
-	for _, t := range c.starts {
-		lo, hi = min(lo, t), max(hi, t)
-	}
-	b.min, b.max = appendInt64(nil, lo), appendInt64(nil, hi)
 	g.at[pageStart] = len(c.start.pages)
-	return c.start.addPage(p, c.body, g.rows, g.rows, b)
+	return c.start.addInts(p, c.started, c.starts, g.rows)
 }
 
 func (c *sampleColumns) flushHistogram(p *press, g *openGroup) error {
 	if len(c.counts) == 0 {
 		return nil
 	}
-	for _, chunk := range []*chunk{&c.hist, &c.count, &c.histSum} {
-		if err := c.fillNulls(p, chunk, c.time.rows-int64(g.rows)); err != nil {
+	for _, chunk := range []*chunk{c.hist, c.count, c.histSum} {
+		if err := chunk.fillNulls(p, c.time.rows-int64(g.rows)); err != nil {
 			return err
 		}
 	}
@@ -250,27 +221,10 @@ func (c *sampleColumns) flushHistogram(p *press, g *openGroup) error {
 	if err := c.hist.addPage(p, c.body, g.rows, g.rows, bounds{nulls: nulls}); err != nil {
 		return err
 	}
-	if err := c.addFloatPage(p, &c.count, present, c.counts, g.rows); err != nil {
+	if err := c.count.addFloats(p, present, c.counts, g.rows); err != nil {
 		return err
 	}
-	return c.addFloatPage(p, &c.histSum, present, c.sums, g.rows)
-}
-
-func (c *sampleColumns) addFloatPage(p *press, to *chunk, present []run, values []float64, rows int) error {
-	c.body = appendFloats(appendLevels(c.body[:0], present), values)
-	b := floatBounds(values)
-	b.nulls = int64(rows - len(values))
-	return to.addPage(p, c.body, rows, rows, b)
-}
-
-// fillNulls adds one page of nulls up to row end of the row group.
-func (c *sampleColumns) fillNulls(p *press, chunk *chunk, end int64) error {
-	n := int(end - chunk.rows)
-	if n == 0 {
-		return nil
-	}
-	c.body = appendLevels(c.body[:0], []run{{0, uint32(n)}})
-	return chunk.addPage(p, c.body, n, n, bounds{nulls: int64(n), empty: true})
+	return c.histSum.addFloats(p, present, c.sums, g.rows)
 }
 
 // finish completes the chunks of a row group. All pages must have been flushed.
@@ -278,8 +232,8 @@ func (c *sampleColumns) finish(p *press) error {
 	if err := c.fillStale(p, c.time.rows); err != nil {
 		return err
 	}
-	for _, chunk := range []*chunk{&c.start, &c.hist, &c.count, &c.histSum} {
-		if err := c.fillNulls(p, chunk, c.time.rows); err != nil {
+	for _, chunk := range []*chunk{c.start, c.hist, c.count, c.histSum} {
+		if err := chunk.fillNulls(p, c.time.rows); err != nil {
 			return err
 		}
 	}
@@ -296,52 +250,6 @@ func invert(runs []run) []run {
 
 func appendInt64(b []byte, v int64) []byte { return binary.LittleEndian.AppendUint64(b, uint64(v)) }
 
-func appendFloats(b []byte, values []float64) []byte {
-	n := len(b)
-	b = appendZeros(b, 8*len(values))
-	for i, v := range values {
-		binary.LittleEndian.PutUint64(b[n+8*i:], math.Float64bits(v))
-	}
-	return b
-}
-
 func appendZeros(b []byte, n int) []byte {
 	return append(b, make([]byte, n)...)
-}
-
-// floatBounds are the bounds of a page of doubles. A page with a NaN has none:
-// Parquet leaves NaN out of the order, but readers (and DuckDB) that take NaN
-// for the greatest number would skip such a page wrongly.
-func floatBounds(values []float64) bounds {
-	if len(values) == 0 {
-		return bounds{empty: true}
-	}
-	lo, hi := math.Inf(1), math.Inf(-1)
-	for _, v := range values {
-		if v != v {
-			return bounds{}
-		}
-		lo, hi = min(lo, v), max(hi, v)
-	}
-	if lo == 0 { // A zero bound stands for both zeros.
-		lo = math.Copysign(0, -1)
-	}
-	if hi == 0 {
-		hi = 0
-	}
-	return bounds{min: appendFloats(nil, []float64{lo}), max: appendFloats(nil, []float64{hi})}
-}
-
-// read returns the columns that reads need, by position in pageGroup.pages.
-func (c *sampleColumns) read() [pageKinds]*chunk {
-	return [pageKinds]*chunk{pageTime: &c.time, pageValue: &c.value, pageStart: &c.start, pageHistogram: &c.hist}
-}
-
-// bytes is the size of the finished pages.
-func (c *sampleColumns) bytes() int {
-	n := 0
-	for _, chunk := range c.chunks() {
-		n += len(chunk.buf)
-	}
-	return n
 }

@@ -7,10 +7,10 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 )
 
-// Names of the columns that every file has.
+// Names of the columns that every file of samples has …
 const (
 	columnLabels    = "__labels__"
-	columnTime      = "time"
+	columnTime      = "time" // Of aggregates, the end of the bucket.
 	columnValue     = "value"
 	columnStale     = "__stale__"
 	columnStart     = "__start_time__"
@@ -19,10 +19,19 @@ const (
 	columnHistSum   = "__hist_sum__"
 )
 
-var fixedColumns = [...]string{
-	labels.MetricName, columnLabels, columnTime, columnValue, columnStale,
-	columnStart, columnHistogram, columnHistCount, columnHistSum,
-}
+// … and, beside labels and time, every file of aggregates.
+const (
+	columnCount     = "count"
+	columnMin       = "min"
+	columnMax       = "max"
+	columnSum       = "sum"
+	columnFirst     = "first"
+	columnLast      = "last"
+	columnFirstTime = "first_time"
+	columnLastTime  = "last_time"
+	columnIncrease  = "increase"
+	columnStaleTime = "__stale_time__"
+)
 
 // leaf describes one Parquet column.
 type leaf struct {
@@ -42,15 +51,19 @@ func timeLeaf(name string, optional bool) leaf {
 	return leaf{[]string{name}, format.Int64, optional, millis, format.DeltaBinaryPacked}
 }
 
+func deltaLeaf(name string, optional bool) leaf {
+	return leaf{[]string{name}, format.Int64, optional, nil, format.DeltaBinaryPacked}
+}
+
 func plainLeaf(name string, kind format.Type, optional bool) leaf {
 	return leaf{[]string{name}, kind, optional, nil, format.Plain}
 }
 
 // schema is the flat list of elements of a file with these label columns, as
 // Parquet writes a tree: parents first.
-func schema(names []string) []format.SchemaElement {
-	top := int32(len(names) + len(fixedColumns))
-	elements := []format.SchemaElement{{Name: "samples", NumChildren: thrift.New(top)}}
+func (f *form) schema(names []string) []format.SchemaElement {
+	top := int32(len(names) + 2 + len(f.leaves)) // __name__ and __labels__.
+	elements := []format.SchemaElement{{Name: f.root, NumChildren: thrift.New(top)}}
 	elements = append(elements, element(stringLeaf(false, labels.MetricName)))
 	for _, name := range names {
 		elements = append(elements, element(stringLeaf(true, name)))
@@ -61,23 +74,10 @@ func schema(names []string) []format.SchemaElement {
 		element(stringLeaf(false, "key")),
 		element(stringLeaf(false, "value")),
 	)
-	for _, l := range sampleLeaves() {
+	for _, l := range f.leaves {
 		elements = append(elements, element(l))
 	}
 	return elements
-}
-
-// sampleLeaves are the columns after the labels, in file order.
-func sampleLeaves() []leaf {
-	return []leaf{
-		timeLeaf(columnTime, false),
-		plainLeaf(columnValue, format.Double, true),
-		plainLeaf(columnStale, format.Boolean, false),
-		timeLeaf(columnStart, true),
-		plainLeaf(columnHistogram, format.ByteArray, true),
-		plainLeaf(columnHistCount, format.Double, true),
-		plainLeaf(columnHistSum, format.Double, true),
-	}
 }
 
 func element(l leaf) format.SchemaElement {

@@ -213,7 +213,7 @@ func (x *index) makeLabels(i int) labels.Labels {
 
 // sizeBytes estimates the memory of x and of all label sets made from it.
 func (x *index) sizeBytes() int64 {
-	n := int64(len(x.shape)*(4+4+8+8+8+8+16) + len(x.values)*4 + len(x.groups)*(32+pageKinds*24))
+	n := int64(len(x.shape)*(4+4+8+8+8+8+16) + len(x.values)*4 + len(x.groups)*(56+len(x.form.read)*24))
 	for _, s := range x.symbols {
 		n += int64(len(s)) + 16
 	}

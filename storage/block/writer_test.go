@@ -44,7 +44,7 @@ func TestMeta(t *testing.T) {
 func TestAppendRefuses(t *testing.T) {
 	a, b := labels.FromStrings("__name__", "m", "i", "1"), labels.FromStrings("__name__", "m", "i", "2")
 	tests := map[string][]one{
-		"the same series twice": {{a, floats(1, 1)}, {a, floats(2, 1)}},
+		"the same series twice": {{a, floats(2, 1)}, {a, floats(2, 1)}},
 		"series out of order":   {{b, floats(1, 1)}, {a, floats(2, 1)}},
 		"times out of order":    {{a, floats(2, 1, 1, 1)}},
 		"a time twice":          {{a, floats(2, 1, 2, 1)}},
@@ -129,7 +129,7 @@ func TestColumns(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if d := cmp.Diff(tt.want, columns(tt.names)); d != "" {
+			if d := cmp.Diff(tt.want, samplesForm.columns(tt.names)); d != "" {
 				t.Errorf("wrong columns (-want +got):\n%s", d)
 			}
 		})
@@ -250,12 +250,105 @@ func TestFooterNamesTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]string{
-		"format": "1", "writer": "node-1", "level": "2", "sequence": "77", "min_time": "50", "max_time": "60",
+		"format": "2", "writer": "node-1", "level": "2", "sequence": "77", "min_time": "50", "max_time": "60",
 		"rows": "2", "series": "1", "index_offset": fmt.Sprint(f.meta.Tail),
 	}
 	for key, value := range want {
 		if got, _ := pf.Lookup("herringbone." + key); got != value {
 			t.Errorf("herringbone.%s is %q, want %q", key, got, value)
+		}
+	}
+}
+
+// TestSeriesInParts: cut anywhere, a series is one series of the same samples.
+func TestSeriesInParts(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	all := oddSeries(rnd, 30)
+	var parts []one
+	for _, x := range all {
+		for from := 0; from < x.s.Len(); {
+			to := from + 1 + rnd.IntN(x.s.Len()-from)
+			p := &series.Samples{}
+			p.AppendRange(x.s, from, to)
+			parts = append(parts, one{x.ls, p}, one{x.ls, &series.Samples{}})
+			from = to
+		}
+	}
+	for _, o := range []Options{{}, {PageRows: 30, RowGroupRows: 77, Labels: []string{"id"}}} {
+		f := write(t, o, parts)
+		checkAll(t, f, all)
+		whole := write(t, o, all).meta
+		whole.Size, whole.SHA256, whole.Tail, whole.TailCRC = f.meta.Size, f.meta.SHA256, f.meta.Tail, f.meta.TailCRC
+		if d := cmp.Diff(whole, f.meta); d != "" {
+			t.Errorf("wrong meta (-in one piece +in parts):\n%s", d)
+		}
+		for i, ref := range f.open(t).Select(nil, minTime, maxTime, 0) {
+			s := all[i].s
+			if ref.MinT != s.Times[0] || ref.MaxT != s.Times[s.Len()-1] || ref.Rows != int64(s.Len()) {
+				t.Errorf("series %v is %+v", all[i].ls, ref)
+			}
+		}
+	}
+}
+
+// TestLongSeriesFlushesAsItGoes: memory holds one row group, however long a
+// series is.
+func TestLongSeriesFlushesAsItGoes(t *testing.T) {
+	var buf bytes.Buffer
+	w, err := NewWriter(&buf, Options{PageRows: 1000, RowGroupRows: 10_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ls, rnd, s := labels.FromStrings("__name__", "a"), rand.New(rand.NewPCG(1, 2)), &series.Samples{}
+	for part := range 100 {
+		s.Reset()
+		for i := range 1000 {
+			s.AppendFloat(int64(part*1000+i), rnd.Float64(), 0)
+		}
+		if err := w.Append(ls, s); err != nil {
+			t.Fatal(err)
+		}
+		if n := w.pageBytes(); n > 10*8*1024 {
+			t.Fatalf("after %d parts %d bytes wait in memory", part, n)
+		}
+	}
+	m, err := w.Close()
+	if err != nil || m.Series != 1 || m.Rows != 100_000 {
+		t.Errorf("%+v, error %v", m, err)
+	}
+}
+
+// TestLongSeriesBeginPages: a series that fills half a page does not share one
+// that is half full.
+func TestLongSeriesBeginPages(t *testing.T) {
+	long, short := &series.Samples{}, &series.Samples{}
+	for i := range 60 {
+		long.AppendFloat(int64(i), 1, 0)
+	}
+	short.AppendRange(long, 0, 10)
+	var all []one
+	for i, s := range []*series.Samples{long, long, short, short, long} {
+		all = append(all, one{labels.FromStrings("__name__", fmt.Sprint("m", i)), s})
+	}
+	var rows []int
+	for _, g := range write(t, Options{PageRows: 100}, all).open(t).index.groups {
+		rows = append(rows, g.rows)
+	}
+	if d := cmp.Diff([]int{60, 80, 60}, rows); d != "" {
+		t.Errorf("wrong pages (-want +got):\n%s", d)
+	}
+}
+
+func TestLevelOptions(t *testing.T) {
+	for level := range 7 {
+		o := LevelOptions(level)
+		if err := o.validate(); err != nil || o.Level != level {
+			t.Errorf("level %d: %+v, %v", level, o, err)
+		}
+		if next := LevelOptions(level + 1); next.RowGroupRows > o.RowGroupRows || next.PageRows < o.PageRows {
+			t.Errorf("level %d has %+v, the next %+v", level, o, next)
 		}
 	}
 }

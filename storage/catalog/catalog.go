@@ -31,7 +31,7 @@ type Catalog struct {
 
 	current atomic.Pointer[Snapshot]
 
-	writing sync.Mutex // Held throughout Commit, Purge and Refresh, never by readers.
+	writing sync.Mutex // Held throughout whatever writes, and Refresh; never by readers.
 }
 
 // Open opens the catalog in the SQLite database at path, making it if there is
@@ -91,4 +91,5 @@ func (c *Catalog) publish(s *Snapshot) {
 	c.current.Store(s)
 	c.metrics.files.Set(float64(s.live))
 	c.metrics.version.Set(float64(s.version))
+	c.metrics.tombstones.Set(float64(s.tombstonesState.live))
 }

@@ -13,13 +13,15 @@ type change struct {
 	version     int64
 	add, remove []*File
 	facts       []fact
-	complete    bool // Tables became complete.
+	complete    bool         // Tables became complete.
+	tombstones  []*Tombstone // As they are now: added, with more purged, or lifted. In this order.
 }
 
 // apply returns the snapshot after ch. It copies only the parts that ch touches
 // and, of the shelves they are on, the list of parts.
 func (s *Snapshot) apply(ch change) *Snapshot {
-	next := &Snapshot{version: ch.version, live: s.live, digest: s.digest, shelves: maps.Clone(s.shelves), tables: s.tables, tablesState: s.tablesState}
+	next := &Snapshot{version: ch.version, live: s.live, digest: s.digest, shelves: maps.Clone(s.shelves),
+		tables: s.tables, tablesState: s.tablesState, tombstones: s.tombstones, tombstonesState: s.tombstonesState}
 	if next.shelves == nil {
 		next.shelves = map[shelfKey]*shelf{}
 	}
@@ -30,6 +32,7 @@ func (s *Snapshot) apply(ch change) *Snapshot {
 		next.learn(ch.facts)
 	}
 	next.tablesState.complete = next.tablesState.complete || ch.complete
+	next.layTombstones(ch)
 	edits := map[shelfKey]map[partKey]*partEdit{}
 	for _, f := range ch.add {
 		e := editOf(edits, f)

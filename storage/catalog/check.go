@@ -39,6 +39,9 @@ func (c *Catalog) Check(ctx context.Context) ([]Finding, error) {
 	if s := c.Snapshot(); s.version == in.state.version && (s.live != in.state.live || s.digest != in.state.digest) {
 		in.find("", "the files in memory are not those in the database")
 	}
+	if s := c.Snapshot(); s.version == in.state.version && s.tombstonesState != in.laid {
+		in.find("", "the tombstones in memory are not those in the database")
+	}
 	in.overlaps()
 	return in.found, nil
 }
@@ -47,6 +50,7 @@ func (c *Catalog) Check(ctx context.Context) ([]Finding, error) {
 type inspection struct {
 	found []Finding
 	state state
+	laid  tombstonesState
 	live  []*File
 	// counted is what the rows add up to.
 	counted state
@@ -63,8 +67,10 @@ func (in *inspection) read(ctx context.Context, t *tx) (err error) {
 	if err := eachRow(ctx, t, in.row, ``); err != nil {
 		return err
 	}
-	if err := in.tables(ctx, t); err != nil {
-		return err
+	for _, look := range []func(context.Context, *tx) error{in.tables, in.tombstones, in.suspects, in.quarantine} {
+		if err := look(ctx, t); err != nil {
+			return err
+		}
 	}
 	if in.counted.live != in.state.live || in.counted.digest != in.state.digest {
 		in.find("", fmt.Sprintf("%d live files with digest %08x, there should be %d with %08x",
@@ -113,7 +119,7 @@ func (in *inspection) row(r *row, err error) error {
 	if err != nil {
 		in.find(f.ID, err.Error())
 	}
-	in.counted.version = max(in.counted.version, r.changed, f.Seq)
+	in.counted.version = max(in.counted.version, r.changed, f.Seq, f.Clean)
 	if r.deletedAt == 0 {
 		in.counted.live++
 		in.counted.digest += f.checksum()
@@ -149,7 +155,8 @@ func (in *inspection) positions(ctx context.Context, t *tx) error {
 }
 
 // overlaps finds files of one level above 0 of one partition that share times
-// and metric names.
+// and metric names. The last name of one file may be the first of another: one
+// metric's series may be in both, some here and some there.
 func (in *inspection) overlaps() {
 	place := func(a, b *File) int {
 		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Kind, b.Kind), comparePartKeys(a.part(), b.part()), cmp.Compare(a.Level, b.Level))
@@ -164,7 +171,7 @@ func (in *inspection) overlaps() {
 		}
 		open = slices.DeleteFunc(open, func(a *File) bool { return place(a, b) != 0 || a.MaxT < b.MinT })
 		for _, a := range open {
-			if unknown := a.MaxName == "" || b.MaxName == ""; unknown || a.MaxName >= b.MinName && b.MaxName >= a.MinName {
+			if unknown := a.MaxName == "" || b.MaxName == ""; unknown || a.MaxName > b.MinName && b.MaxName > a.MinName {
 				in.find(b.ID, fmt.Sprintf("overlaps file %s of the same partition and level %d", a.ID, b.Level))
 			}
 		}

@@ -15,8 +15,8 @@ import (
 //
 // An edit whose token was committed before changes nothing and succeeds.
 //
-// Errors: ErrConflict and what Validate finds mean that nothing was written. Any
-// other error means that the outcome is unknown: the caller must not delete the
+// Errors: ErrConflict and any other series.ErrInvalid, such as what Validate
+// finds, mean that nothing was written. Any other error means that the outcome is unknown: the caller must not delete the
 // objects it meant to add, and finds out by committing the same token again.
 func (c *Catalog) Commit(ctx context.Context, e Edit) (*Snapshot, error) {
 	began := time.Now()
@@ -36,14 +36,17 @@ func (c *Catalog) Commit(ctx context.Context, e Edit) (*Snapshot, error) {
 }
 
 func (c *Catalog) commit(ctx context.Context, e *Edit) (s *Snapshot, result string, err error) {
-	w := edition{edit: e, now: c.opts.now().UnixMilli(), tokenAge: c.opts.TokenAge, known: c.current.Load()}
+	w := edition{edit: e, now: c.opts.now().UnixMilli(), opts: c.opts, known: c.current.Load()}
 	err = c.db.change(ctx, func(t *tx) error { return w.write(ctx, t) })
 	switch {
 	case errors.Is(err, ErrConflict):
 		return nil, "conflict", err
+	case errors.Is(err, series.ErrInvalid):
+		return nil, "invalid", err
 	case err != nil:
 		return nil, "error", err
 	}
+	c.metrics.quarantined.Sub(float64(w.acquitted))
 	result = "committed"
 	if w.repeated {
 		result = "repeated"
@@ -62,14 +65,15 @@ func (c *Catalog) commit(ctx context.Context, e *Edit) (s *Snapshot, result stri
 
 // edition is an edit on its way into the tables.
 type edition struct {
-	edit     *Edit
-	now      int64 // Milliseconds.
-	tokenAge time.Duration
-	known    *Snapshot // For what tables are news.
+	edit  *Edit
+	now   int64 // Milliseconds.
+	opts  Options
+	known *Snapshot // For what tables are news.
 
-	before   int64  // Version that the edit was applied to.
-	change   change // What it did.
-	repeated bool   // It did nothing: change.version has it already.
+	before    int64  // Version that the edit was applied to.
+	change    change // What it did.
+	acquitted int64  // Files it removed that were in quarantine.
+	repeated  bool   // It did nothing: change.version has it already.
 }
 
 func (w *edition) write(ctx context.Context, t *tx) error {
@@ -82,7 +86,7 @@ func (w *edition) write(ctx context.Context, t *tx) error {
 		return err
 	}
 	w.change = change{version: w.version(st)}
-	steps := []func(context.Context, *tx) error{w.remove, w.add, w.tables, w.position, w.token}
+	steps := []func(context.Context, *tx) error{w.remove, w.add, w.tables, w.tombstones, w.position, w.token}
 	for _, step := range steps {
 		if err := step(ctx, t); err != nil {
 			return err
@@ -143,6 +147,11 @@ func (w *edition) remove(ctx context.Context, t *tx) error {
 		if err != nil {
 			return fmt.Errorf("remove file %s: %w", id, err)
 		}
+		n, err := acquit(ctx, t, id)
+		if err != nil {
+			return err
+		}
+		w.acquitted += n
 		w.change.remove = append(w.change.remove, &r.File)
 	}
 	return nil
@@ -156,7 +165,14 @@ func (w *edition) add(ctx context.Context, t *tx) error {
 	if err != nil {
 		return fmt.Errorf("add files: %w", err)
 	}
+	suspects, err := t.prepare(ctx, `SELECT count(*) FROM suspects WHERE name = ?`)
+	if err != nil {
+		return fmt.Errorf("look for suspects: %w", err)
+	}
 	for _, f := range w.edit.Add {
+		if err := w.mayAdd(ctx, suspects, &f); err != nil {
+			return err
+		}
 		if f.Seq == 0 {
 			f.Seq = w.change.version
 		}
@@ -169,6 +185,23 @@ func (w *edition) add(ctx context.Context, t *tx) error {
 			return fmt.Errorf("add file %s (%s): its id or name is known already: %w", f.ID, f.Name, ErrConflict)
 		}
 		w.change.add = append(w.change.add, &r.File)
+	}
+	return nil
+}
+
+// mayAdd refuses an object that may be about to be removed as an orphan, and a
+// file that claims to know of tombstones to come: they would not hide its rows.
+// The statement counts the suspects of a name.
+func (w *edition) mayAdd(ctx context.Context, suspects *sql.Stmt, f *File) error {
+	if f.Clean > w.before {
+		return fmt.Errorf("add file %s: it is clean up to version %d, the catalog is at %d: %w", f.ID, f.Clean, w.before, series.ErrInvalid)
+	}
+	var n int
+	switch err := suspects.QueryRowContext(ctx, f.Name).Scan(&n); {
+	case err != nil:
+		return fmt.Errorf("add file %s: look for suspects: %w", f.ID, err)
+	case n > 0:
+		return fmt.Errorf("add file %s (%s): it is suspected to be an orphan: %w", f.ID, f.Name, ErrConflict)
 	}
 	return nil
 }
@@ -187,7 +220,7 @@ func (w *edition) token(ctx context.Context, t *tx) error {
 	if err != nil {
 		return fmt.Errorf("write token: %w", err)
 	}
-	if _, err := t.exec(ctx, `DELETE FROM commits WHERE committed_at < ?`, w.now-w.tokenAge.Milliseconds()); err != nil {
+	if _, err := t.exec(ctx, `DELETE FROM commits WHERE committed_at < ?`, w.now-w.opts.TokenAge.Milliseconds()); err != nil {
 		return fmt.Errorf("forget old tokens: %w", err)
 	}
 	return nil

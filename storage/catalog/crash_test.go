@@ -25,12 +25,16 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// step is the n-th edit of a history in which every edit adds two files,
-// removes one of the edit before, and moves the log position on.
+// step is the n-th edit of a history in which every edit adds two files and a
+// tombstone, removes and lifts one of the edit before, adds to a receipt that
+// stays, and moves the log position on.
 func step(n int) Edit {
 	e := Edit{Token: fmt.Sprint("step ", n), WAL: &WALPosition{Node: "node", Segment: uint64(n)}}
 	e.Add = []File{testFile(fmt.Sprintf("%d-out", n), int64(n%5)), testFile(fmt.Sprintf("%d-stays", n), int64(n%5))}
+	e.Tombstones = []Tombstone{testTombstone(fmt.Sprintf("tomb-%d", n))}
 	if n > 1 {
+		e.Purged = []Purge{{Tombstone: "tomb-1", Rows: 3, Files: 1}}
+		e.Lift = []string{fmt.Sprintf("tomb-%d", n-1)}
 		e.Remove = []string{fmt.Sprintf("%d-out", n-1)}
 	}
 	return e
@@ -132,6 +136,13 @@ func wantHistory(t *testing.T, c *Catalog, n int) {
 	}
 	for id := range want {
 		t.Errorf("file %s is missing after step %d", id, n)
+	}
+	if laid := c.Snapshot().Tombstones("t"); len(laid) != 1 || laid[0].ID != fmt.Sprintf("tomb-%d", n) {
+		t.Errorf("tombstones %v after step %d", laid, n)
+	}
+	first, err := c.Receipt(t.Context(), "tomb-1")
+	if want := int64(n-1) * 3; err != nil || first.Purged != want || (first.Done != 0) != (n > 1) {
+		t.Errorf("the first tombstone is %+v, %v after step %d; want %d purged", first, err, n, want)
 	}
 	if found, err := c.Check(t.Context()); err != nil || len(found) > 0 {
 		t.Errorf("check after step %d: %v, %v", n, found, err)

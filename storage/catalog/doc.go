@@ -16,6 +16,15 @@
 // and the labels that its series ever had. The edit that adds files tells what is
 // in them; news become rows in the same transaction.
 //
+// Deletes and retention hide rows before compaction takes them out: a Tombstone
+// says which, a Snapshot has the live ones, and its Mask says which of them may
+// hide rows of a file. Edits add them, tell what compaction has purged, and lift
+// those with nothing left to hide; then they stay for a while as receipts.
+//
+// Two lists are not in the snapshot: live files that were found damaged
+// (Quarantine), and objects that nothing names (Suspect), which no commit can add
+// any more and which are removed when they were suspected for long enough.
+//
 // Metadata of metrics (type, help, unit) lives here too. It is remembered in
 // memory, so that telling the catalog what it knows costs no I/O.
 //

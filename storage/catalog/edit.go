@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -9,8 +10,9 @@ import (
 )
 
 // ErrConflict: nothing was written, because the plan behind the edit is stale. A
-// file it removes is not live, a file it adds has been there before, or the
-// log position is behind the one that is known.
+// file it removes is not live, a file it adds has been there before or is
+// suspected to be an orphan, a tombstone it knows is not there any more, or the log
+// position is behind the one that is known.
 var ErrConflict = fmt.Errorf("catalog conflict: %w", series.ErrInvalid)
 
 // Edit is one change of the catalog, applied whole or not at all.
@@ -53,7 +55,7 @@ func (e *Edit) Validate() error {
 	if p := e.WAL; p != nil && (p.Node == "" || p.Segment > math.MaxInt64) {
 		return fmt.Errorf("bad log position %q %d: %w", p.Node, p.Segment, series.ErrInvalid)
 	}
-	if err := e.validateTables(); err != nil {
+	if err := errors.Join(e.validateTables(), e.validateTombstones()); err != nil {
 		return err
 	}
 	ids := make(map[string]bool, len(e.Add)+len(e.Remove))
@@ -102,6 +104,32 @@ func (e *Edit) validateTables() error {
 		if compareTables(sorted[i], t) == 0 {
 			return fmt.Errorf("table %.60q occurs twice in the edit: %w", t.Metric, series.ErrInvalid)
 		}
+	}
+	return nil
+}
+
+func (e *Edit) validateTombstones() error {
+	ids := map[string]bool{}
+	for i := range e.Tombstones {
+		t := &e.Tombstones[i]
+		if err := t.Validate(); err != nil {
+			return err
+		}
+		if ids[t.ID] {
+			return fmt.Errorf("tombstone %s occurs twice in the edit: %w", t.ID, series.ErrInvalid)
+		}
+		ids[t.ID] = true
+	}
+	for _, p := range e.Purged {
+		if p.Tombstone == "" || p.Rows < 0 || p.Files < 0 || ids[p.Tombstone] {
+			return fmt.Errorf("purge of %d rows in %d files for tombstone %.40q: %w", p.Rows, p.Files, p.Tombstone, series.ErrInvalid)
+		}
+	}
+	for _, id := range e.Lift {
+		if id == "" || ids[id] {
+			return fmt.Errorf("lift of tombstone %.40q, without an id or twice in the edit: %w", id, series.ErrInvalid)
+		}
+		ids[id] = true
 	}
 	return nil
 }

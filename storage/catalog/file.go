@@ -30,7 +30,7 @@ func Aggregates(resolution int64) Kind {
 }
 
 // Resolution is the resolution in milliseconds of a kind of aggregates, 0 of
-// other kinds.
+// other kinds. Each resolution has one kind: "aggregates-300s" is none.
 func (k Kind) Resolution() int64 {
 	text, ok := strings.CutPrefix(string(k), aggregatesPrefix)
 	if !ok {
@@ -40,7 +40,10 @@ func (k Kind) Resolution() int64 {
 	if err != nil || time.Duration(d)%time.Second != 0 || d <= 0 || (24*time.Hour)%time.Duration(d) != 0 {
 		return 0
 	}
-	return time.Duration(d).Milliseconds()
+	if resolution := time.Duration(d).Milliseconds(); Aggregates(resolution) == k {
+		return resolution
+	}
+	return 0
 }
 
 func (k Kind) known() bool { return k == Samples || k == Exemplars || k.Resolution() > 0 }
@@ -111,8 +114,10 @@ func (f *File) fault() string {
 		return fmt.Sprintf("size %d, tail %d", f.Size, f.Tail)
 	case f.Rows <= 0 || f.Series <= 0 || f.Series > f.Rows:
 		return fmt.Sprintf("%d rows of %d series", f.Rows, f.Series)
-	case f.Level < 0 || f.Seq < 0:
-		return fmt.Sprintf("level %d, sequence %d", f.Level, f.Seq)
+	case f.Level < 0 || f.Seq < 0 || f.Clean < 0:
+		return fmt.Sprintf("level %d, sequence %d, clean up to %d", f.Level, f.Seq, f.Clean)
+	case f.Sole && f.Kind.Resolution() == 0:
+		return fmt.Sprintf("rows of kind %q cannot be all that is kept of others", f.Kind)
 	case f.MinT > f.MaxT:
 		return fmt.Sprintf("time range %d to %d is empty", f.MinT, f.MaxT)
 	case f.Days < 1 || series.Day(f.MinT) < f.Day || series.Day(f.MaxT)-f.Day >= int64(f.Days):

@@ -1,6 +1,9 @@
 package catalog
 
 import (
+	"context"
+	"fmt"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
@@ -10,6 +13,9 @@ type metrics struct {
 	commitSeconds  prometheus.Histogram
 	files          prometheus.Gauge
 	version        prometheus.Gauge
+	tombstones     prometheus.Gauge
+	suspects       prometheus.Gauge
+	quarantined    prometheus.Gauge
 	metadataWrites prometheus.Counter
 	metadataBytes  prometheus.Gauge
 }
@@ -34,6 +40,18 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "herringbone_catalog_version",
 			Help: "Number of the last edit that this process has seen.",
 		}),
+		tombstones: f.NewGauge(prometheus.GaugeOpts{
+			Name: "herringbone_catalog_tombstones",
+			Help: "Live tombstones: deletes and rules of retention that hide rows of files.",
+		}),
+		suspects: f.NewGauge(prometheus.GaugeOpts{
+			Name: "herringbone_catalog_suspects",
+			Help: "Objects that no file of the catalog names, as of the last look.",
+		}),
+		quarantined: f.NewGauge(prometheus.GaugeOpts{
+			Name: "herringbone_catalog_quarantined_files",
+			Help: "Live files that were found damaged.",
+		}),
 		metadataWrites: f.NewCounter(prometheus.CounterOpts{
 			Name: "herringbone_catalog_metadata_writes_total",
 			Help: "Metric metadata rows written because they were new or had not been written for long.",
@@ -43,4 +61,20 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help: "Memory for metric metadata that is known to be stored.",
 		}),
 	}
+}
+
+// watched is how much there is in the tables that the snapshot does not hold.
+type watched struct{ suspects, quarantined int64 }
+
+func countWatched(ctx context.Context, t *tx) (w watched, err error) {
+	err = t.queryRow(ctx, `SELECT (SELECT count(*) FROM suspects), (SELECT count(*) FROM quarantine)`).Scan(&w.suspects, &w.quarantined)
+	if err != nil {
+		return w, fmt.Errorf("count suspects and quarantined files: %w", err)
+	}
+	return w, nil
+}
+
+func (m *metrics) watch(w watched) {
+	m.suspects.Set(float64(w.suspects))
+	m.quarantined.Set(float64(w.quarantined))
 }

@@ -9,6 +9,9 @@ import (
 type Options struct {
 	// TokenAge is how long the token of an edit is remembered.
 	TokenAge time.Duration
+	// ReceiptAge is how long a tombstone of the cause Deleted is remembered after
+	// it was lifted. Others are for a week.
+	ReceiptAge time.Duration
 	// MetadataCacheBytes bounds the memory for metadata that is known to be
 	// stored. What does not fit is written again when it is seen again.
 	MetadataCacheBytes int64
@@ -23,6 +26,7 @@ type Options struct {
 func DefaultOptions() Options {
 	return Options{
 		TokenAge:           30 * 24 * time.Hour,
+		ReceiptAge:         400 * 24 * time.Hour,
 		MetadataCacheBytes: 32 << 20,
 		MetadataSeenEvery:  time.Hour,
 	}
@@ -33,6 +37,8 @@ func (o Options) Validate() error {
 	switch {
 	case o.TokenAge <= 0:
 		return errors.New("catalog: TokenAge is not positive")
+	case o.ReceiptAge <= 0:
+		return errors.New("catalog: ReceiptAge is not positive")
 	case o.MetadataCacheBytes < 0:
 		return errors.New("catalog: MetadataCacheBytes is negative")
 	case o.MetadataSeenEvery <= 0:

@@ -112,12 +112,13 @@ func nameMatchers(matchers []*labels.Matcher) []*labels.Matcher {
 	return names
 }
 
+// namesMayMatch asks the matchers of __name__ among the given.
 func (f *File) namesMayMatch(matchers []*labels.Matcher) bool {
 	if f.MaxName == "" {
 		return true
 	}
 	for _, m := range matchers {
-		if !f.nameMayMatch(m) {
+		if m.Name == labels.MetricName && !f.nameMayMatch(m) {
 			return false
 		}
 	}

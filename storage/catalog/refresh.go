@@ -21,18 +21,23 @@ func (c *Catalog) Refresh(ctx context.Context) error {
 
 func (c *Catalog) refresh(ctx context.Context) error {
 	next := c.current.Load()
+	var watched watched
 	err := c.db.look(ctx, func(t *tx) error {
 		st, err := readState(ctx, t)
 		if err != nil {
 			return err
 		}
-		next, err = catchUp(ctx, t, next, st)
+		if next, err = catchUp(ctx, t, next, st); err != nil {
+			return err
+		}
+		watched, err = countWatched(ctx, t)
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	c.publish(next)
+	c.metrics.watch(watched)
 	return nil
 }
 
@@ -75,8 +80,11 @@ func catchUp(ctx context.Context, t *tx, s *Snapshot, st state) (*Snapshot, erro
 		}
 	}
 	ch.complete = tables.complete
-	s = s.apply(ch)
-	return s, errors.Join(s.proof(st), s.tablesProof(tables))
+	next := s.apply(ch)
+	if err := next.readTombstones(ctx, t, s.version <= 0); err != nil {
+		return nil, err
+	}
+	return next, errors.Join(next.proof(st), next.tablesProof(tables))
 }
 
 // readFacts collects what edits after a version told of tables.

@@ -18,23 +18,27 @@ type row struct {
 
 // fileColumns are the columns in the order of row.values and scanRow.
 const fileColumns = `id, tenant, kind, day, days, partition_key, level, name, size, sha256, tail, tail_crc,
-	row_count, series_count, min_t, max_t, min_name, max_name, seq, writer, created, changed, deleted_at, checksum`
+	row_count, series_count, min_t, max_t, min_name, max_name, seq, writer, created, clean, sole, changed, deleted_at, checksum`
 
-const fileColumnCount = 24
+const fileColumnCount = 26
 
 func (r *row) values() []any {
 	f := &r.File
 	return []any{
 		f.ID, string(f.Tenant), string(f.Kind), f.Day, f.Days, f.Partition, f.Level, f.Name, f.Size,
 		hex.EncodeToString(f.SHA256[:]), f.Tail, int64(f.TailCRC), f.Rows, f.Series, f.MinT, f.MaxT,
-		f.MinName, f.MaxName, f.Seq, f.Writer, f.Created, r.changed, r.deletedAt, int64(r.checksum()),
+		f.MinName, f.MaxName, f.Seq, f.Writer, f.Created, f.Clean, number(f.Sole), r.changed, r.deletedAt, int64(r.checksum()),
 	}
 }
 
-// collect adds every field of f.
+// collect adds every field of f. Clean and Sole are younger than the others: a
+// file without them has the checksum it had before there were any.
 func (f *File) collect(c *checksum) {
 	c.text(f.ID, string(f.Tenant), string(f.Kind), f.Partition, f.Name, string(f.SHA256[:]), f.MinName, f.MaxName, f.Writer)
 	c.numbers(f.Day, int64(f.Days), int64(f.Level), f.Size, f.Tail, int64(f.TailCRC), f.Rows, f.Series, f.MinT, f.MaxT, f.Seq, f.Created)
+	if f.Clean != 0 || f.Sole {
+		c.numbers(f.Clean, number(f.Sole))
+	}
 }
 
 // checksum is what a live file adds to the digest of the catalog.
@@ -61,11 +65,11 @@ type scanner interface{ Scan(dest ...any) error }
 func scanRow(from scanner) (row, error) {
 	var r row
 	var tenant, kind, sum256 string
-	var tailCRC, sum int64
+	var tailCRC, sole, sum int64
 	f := &r.File
 	err := from.Scan(&f.ID, &tenant, &kind, &f.Day, &f.Days, &f.Partition, &f.Level, &f.Name, &f.Size,
 		&sum256, &f.Tail, &tailCRC, &f.Rows, &f.Series, &f.MinT, &f.MaxT,
-		&f.MinName, &f.MaxName, &f.Seq, &f.Writer, &f.Created, &r.changed, &r.deletedAt, &sum)
+		&f.MinName, &f.MaxName, &f.Seq, &f.Writer, &f.Created, &f.Clean, &sole, &r.changed, &r.deletedAt, &sum)
 	if err != nil {
 		return r, err
 	}
@@ -75,7 +79,10 @@ func scanRow(from scanner) (row, error) {
 	if tailCRC < 0 || tailCRC > math.MaxUint32 {
 		return r, rowDamage(f, "its tail checksum is out of range")
 	}
-	f.TailCRC = uint32(tailCRC)
+	if sole != 0 && sole != 1 {
+		return r, rowDamage(f, "its mark of being sole is neither 0 nor 1")
+	}
+	f.TailCRC, f.Sole = uint32(tailCRC), sole == 1
 	if n, err := hex.Decode(f.SHA256[:], []byte(sum256[:min(len(sum256), 64)])); err != nil || n != len(f.SHA256) || len(sum256) != 64 {
 		return r, rowDamage(f, "its SHA-256 cannot be read")
 	}

@@ -9,7 +9,8 @@ import (
 	"herringbone/storage/series"
 )
 
-// Snapshot is the list of live files, and of tables, at one moment.
+// Snapshot is the list of live files, of tables and of live tombstones, at one
+// moment.
 //
 // Ownership: it and the files it hands out are shared and never change; do not
 // modify them. It stays valid for ever, but the objects it names are promised to
@@ -24,6 +25,9 @@ type Snapshot struct {
 
 	tables      map[series.Tenant][]*Table // Sorted by metric.
 	tablesState tablesState
+
+	tombstones      map[series.Tenant][]*Tombstone // Live ones, by Seq.
+	tombstonesState tombstonesState
 }
 
 // shelfKey: what a query always knows of a file.
@@ -68,6 +72,18 @@ func (s *Snapshot) Tenants() []series.Tenant {
 	}
 	slices.Sort(tenants)
 	return slices.Compact(tenants)
+}
+
+// Kinds returns the kinds that the tenant has live files of, sorted.
+func (s *Snapshot) Kinds(tenant series.Tenant) []Kind {
+	var kinds []Kind
+	for k := range s.shelves {
+		if k.tenant == tenant {
+			kinds = append(kinds, k.kind)
+		}
+	}
+	slices.Sort(kinds)
+	return kinds
 }
 
 // All iterates over all live files: by tenant, kind and partition, and inside a

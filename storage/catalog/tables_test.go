@@ -3,6 +3,7 @@ package catalog
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"herringbone/storage/series"
@@ -22,7 +23,7 @@ func tableText(s *Snapshot) (text string) {
 func TestBeforeTables(t *testing.T) {
 	path, want := sample(t)
 	c := open(t, path)
-	for _, statement := range []string{`DROP TABLE tables`, `DROP TABLE tables_state`, `DELETE FROM goose_db_version WHERE version_id = 2`} {
+	for _, statement := range append(slices.Clone(withoutCompactor), `DROP TABLE tables`, `DROP TABLE tables_state`, `DELETE FROM goose_db_version WHERE version_id = 2`) {
 		if _, err := c.db.write.Exec(statement); err != nil {
 			t.Fatal(err)
 		}

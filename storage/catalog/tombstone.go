@@ -1,6 +1,9 @@
 package catalog
 
 import (
+	"fmt"
+	"unicode/utf8"
+
 	"github.com/prometheus/prometheus/model/labels"
 
 	"herringbone/storage/series"
@@ -59,7 +62,7 @@ func (t *Tombstone) HidesSeries(ls labels.Labels) bool {
 // Hides reports whether t may hide rows of f, as far as the catalog tells.
 func (t *Tombstone) Hides(f *File) bool {
 	return t.Tenant == f.Tenant && t.Seq > f.Seq && t.Seq > f.Clean && t.MinT <= f.MaxT && t.MaxT >= f.MinT &&
-		series.KeyMayMatch(f.Partition, t.Matchers) && f.namesMayMatch(nameMatchers(t.Matchers))
+		f.namesMayMatch(t.Matchers) && series.KeyMayMatch(f.Partition, t.Matchers)
 }
 
 // Purge says that an edit's outputs lack rows that a tombstone hid.
@@ -69,6 +72,54 @@ type Purge struct {
 	Files     int64  // Inputs that had them.
 }
 
-// Mask is the tombstones that may hide rows of one file, in the order of their
-// Seq. A nil Mask hides nothing.
-type Mask []*Tombstone
+// Validate refuses a tombstone that cannot be meant to be added. The error wraps
+// series.ErrInvalid.
+func (t *Tombstone) Validate() error {
+	if what := t.fault(); what != "" {
+		return fmt.Errorf("tombstone %.40q: %s: %w", t.ID, what, series.ErrInvalid)
+	}
+	return nil
+}
+
+func (t *Tombstone) fault() string {
+	if _, err := series.ParseTenant(string(t.Tenant)); err != nil {
+		return fmt.Sprintf("bad tenant %.140q", t.Tenant)
+	}
+	switch {
+	case t.ID == "":
+		return "no id"
+	case t.Cause != Deleted && t.Cause != Expired:
+		return fmt.Sprintf("unknown cause %.40q", t.Cause)
+	case t.Cause == Expired && t.Rule == "":
+		return "of no rule"
+	case !utf8.ValidString(t.Rule):
+		return "the name of its rule is not valid UTF-8"
+	case t.MinT > t.MaxT:
+		return fmt.Sprintf("time range %d to %d is empty", t.MinT, t.MaxT)
+	case t.Hidden < 0 || t.Purged != 0 || t.Rewritten != 0 || t.Done != 0:
+		return fmt.Sprintf("new, but %d rows hidden, %d purged, %d files rewritten, done at %d", t.Hidden, t.Purged, t.Rewritten, t.Done)
+	}
+	for _, list := range t.Except {
+		if len(list) == 0 {
+			return "an exception that excepts everything"
+		}
+		if what := matchersFault(list); what != "" {
+			return what
+		}
+	}
+	return matchersFault(t.Matchers)
+}
+
+func matchersFault(list []*labels.Matcher) string {
+	for _, m := range list {
+		switch {
+		case m == nil:
+			return "a matcher that is nil"
+		case m.Type < labels.MatchEqual || m.Type > labels.MatchNotRegexp:
+			return fmt.Sprintf("a matcher of type %d", int(m.Type))
+		case !utf8.ValidString(m.Name) || !utf8.ValidString(m.Value):
+			return fmt.Sprintf("matcher %.200q is not valid UTF-8", m.String())
+		}
+	}
+	return ""
+}

@@ -41,7 +41,7 @@ func randomHeld(r *rand.Rand, id string) held {
 	template := templates[r.IntN(len(templates))]
 	h := held{file: randomFile(r, id)}
 	f := &h.file
-	f.Tenant, f.Kind, f.MinT, f.MaxT = series.DefaultTenant, catalog.Samples, 1<<62, -1<<62
+	f.Tenant, f.Kind, f.Sole, f.MinT, f.MaxT = series.DefaultTenant, catalog.Samples, false, 1<<62, -1<<62
 	for len(h.series) < 1+r.IntN(3) {
 		ls := randomSeries(r)
 		if len(h.series) == 0 {
@@ -95,7 +95,11 @@ func pruning(t *testing.T, open Open) {
 		if p.Left != len(found) || p.Known != len(holds) || p.Time+p.Tags+p.Names+p.Left != p.Known {
 			t.Fatalf("%v in %d … %d: %d files are left; explained by %+v", matchers, question.MinT, question.MaxT, len(found), p)
 		}
+		stone := catalog.Tombstone{Tenant: series.DefaultTenant, Matchers: matchers, MinT: question.MinT, MaxT: question.MaxT, Seq: s.Version() + 1}
 		for _, h := range holds {
+			if stone.Hides(&h.file) != slices.Contains(found, h.file.ID) {
+				t.Fatalf("%v in %d … %d: %+v is found, but hidden by no tombstone, or the other way", matchers, question.MinT, question.MaxT, h.file)
+			}
 			if !h.answers(question.MinT, question.MaxT, matchers) {
 				continue
 			}

@@ -37,7 +37,8 @@ func randomFile(r *rand.Rand, id string) catalog.File {
 	f := file(id, int64(r.IntN(12)-6))
 	f.Days = days
 	f.Tenant = series.Tenant([]string{"default", "t1", "t2"}[r.IntN(3)])
-	f.Kind = []catalog.Kind{catalog.Samples, catalog.Samples, catalog.Exemplars}[r.IntN(3)]
+	f.Kind = []catalog.Kind{catalog.Samples, catalog.Samples, catalog.Exemplars, catalog.Aggregates(300_000)}[r.IntN(4)]
+	f.Sole = f.Kind.Resolution() > 0 && r.IntN(2) == 0
 	f.Partition = fmt.Sprintf("__name__~2=%d", r.IntN(2))
 	length := int64(days) * series.DayMillis
 	from, to := r.Int64N(length), r.Int64N(length)
@@ -53,7 +54,9 @@ func history(t *testing.T, open Open) {
 	for step := range 150 {
 		e := catalog.Edit{Token: number("", step)}
 		for i := range r.IntN(6) {
-			e.Add = append(e.Add, randomFile(r, number("", step)+number("-", i)))
+			f := randomFile(r, number("", step)+number("-", i))
+			f.Clean = max(0, c.Snapshot().Version()-r.Int64N(4))
+			e.Add = append(e.Add, f)
 		}
 		live := slices.Sorted(maps.Keys(model))
 		for range r.IntN(min(len(live), 4) + 1) {

@@ -49,6 +49,18 @@ func Run(t *testing.T, place func(t *testing.T) Open) {
 		{"check finds overlaps", overlaps},
 		{"tables of any history are the union", tables},
 		{"tables stay", tablesStay},
+		{"check lets files share a metric", overlapNames},
+		{"what compaction says of files", compacted},
+		{"a tombstone comes back as it was committed", tombstoneRoundTrip},
+		{"receipts", receipts},
+		{"a conflict over tombstones leaves nothing", tombstoneConflicts},
+		{"an impossible tombstone is refused", invalidTombstones},
+		{"any history of tombstones is that of a model", tombstoneHistory},
+		{"old receipts are forgotten", forgottenReceipts},
+		{"which tombstones hide what", masks},
+		{"suspects", suspects},
+		{"quarantine", quarantine},
+		{"totals", totals},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { tt.run(t, place(t)) })

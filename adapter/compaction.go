@@ -1,0 +1,259 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"herringbone/compactor"
+	"herringbone/promql"
+	"herringbone/storage/bucket"
+	"herringbone/storage/catalog"
+	"herringbone/storage/series"
+)
+
+// CompactionConfig is the section compaction: how files become fewer and larger.
+type CompactionConfig struct {
+	Enabled     bool     `yaml:"enabled"` // Also for retention, collection, scrub and downsampling.
+	Interval    Duration `yaml:"interval"`
+	Concurrency int      `yaml:"concurrency"` // Partitions side by side.
+	Memory      Size     `yaml:"memory"`      // Of all of them together.
+	ReadRate    Size     `yaml:"read_rate"`   // A second; 0 is as fast as it goes.
+	WriteRate   Size     `yaml:"write_rate"`
+	Duty        float64  `yaml:"duty"` // Share of a core that one partition's work may use.
+
+	Level0Files int      `yaml:"level0_files"` // So many flushed files of a day are merged.
+	Level0Age   Duration `yaml:"level0_age"`   // One of this age is, too.
+	Window      Duration `yaml:"window"`       // Of the files of level 1 inside a day.
+	Lateness    Duration `yaml:"lateness"`     // How long after its end a day is closed.
+	Settle      Duration `yaml:"settle"`       // How long nothing more has come then.
+	MaxWait     Duration `yaml:"max_wait"`     // It is not waited longer for that.
+	Units       []string `yaml:"units"`        // Of week, month, year: what days are merged to.
+	MaxFileSize Size     `yaml:"max_file_size"`
+	MaxInputs   int      `yaml:"max_inputs"` // Files of one merge.
+	LateShare   float64  `yaml:"late_share"` // Late data of this share of a unit's bytes is merged into it …
+	LateAge     Duration `yaml:"late_age"`   // … or when it is of this age.
+	CleanAfter  Duration `yaml:"clean_after"`
+}
+
+// RetentionRule keeps the series of a selector for a time of their own.
+type RetentionRule struct {
+	Tenant string   `yaml:"tenant,omitempty"` // All, if it is empty.
+	Match  string   `yaml:"match"`
+	Keep   Duration `yaml:"keep"`
+}
+
+// RetentionConfig is the section retention: how the rules in the section storage
+// are applied.
+type RetentionConfig struct {
+	Interval Duration `yaml:"interval"`
+	MaxShare float64  `yaml:"max_share"` // Of a tenant's bytes that may expire at once.
+}
+
+// CollectionConfig is the section collection: how objects are deleted.
+type CollectionConfig struct {
+	Interval       Duration `yaml:"interval"`
+	Grace          Duration `yaml:"grace"`     // After a file was replaced or expired.
+	MaxShare       float64  `yaml:"max_share"` // Of all bytes that may be deleted at once.
+	MinFiles       int      `yaml:"min_files"` // Fewer are deleted whatever their share.
+	OrphanInterval Duration `yaml:"orphan_interval"`
+	OrphanAge      Duration `yaml:"orphan_age"`
+}
+
+// ScrubConfig is the section scrub: how files are read again.
+type ScrubConfig struct {
+	Rate     Size     `yaml:"rate"` // A second; 0 is no scrub.
+	Interval Duration `yaml:"interval"`
+}
+
+// DownsamplingRule makes aggregates of old samples.
+type DownsamplingRule struct {
+	Tenant      string   `yaml:"tenant,omitempty"` // The default one, if it is empty.
+	Match       string   `yaml:"match,omitempty"`  // All series, if it is empty.
+	Resolution  Duration `yaml:"resolution"`
+	After       Duration `yaml:"after"`
+	KeepSamples *bool    `yaml:"keep_samples,omitempty"` // Yes, if it is not said.
+}
+
+func defaultCompactionConfig() CompactionConfig {
+	o := compactor.DefaultOptions()
+	l := o.Levels
+	return CompactionConfig{
+		Enabled: true, Interval: Duration(o.Interval), Concurrency: o.Concurrency, Memory: Size(o.MemoryBytes),
+		ReadRate: Size(o.ReadBytesPerSecond), WriteRate: Size(o.WriteBytesPerSecond), Duty: o.Duty,
+		Level0Files: l.Level0Files, Level0Age: Duration(l.Level0Age), Window: Duration(l.Window), Lateness: Duration(l.Lateness),
+		Settle: Duration(l.Settle), MaxWait: Duration(l.MaxWait), Units: slices.Clone(knownUnits), MaxFileSize: Size(l.MaxFileBytes), MaxInputs: l.MaxInputs,
+		LateShare: l.LateShare, LateAge: Duration(l.LateAge), CleanAfter: Duration(l.CleanAge),
+	}
+}
+
+func defaultRetentionConfig() RetentionConfig {
+	o := compactor.DefaultOptions()
+	return RetentionConfig{Interval: Duration(o.RetentionInterval), MaxShare: o.MaxExpireShare}
+}
+
+func defaultCollectionConfig() CollectionConfig {
+	o := compactor.DefaultOptions()
+	return CollectionConfig{
+		Interval: Duration(o.Collect.Interval), Grace: Duration(o.Collect.Grace), MaxShare: o.Collect.MaxShare, MinFiles: o.Collect.MinFiles,
+		OrphanInterval: Duration(o.Orphans.Interval), OrphanAge: Duration(o.Orphans.Age),
+	}
+}
+
+func defaultScrubConfig() ScrubConfig {
+	o := compactor.DefaultOptions()
+	return ScrubConfig{Rate: Size(o.Scrub.BytesPerSecond), Interval: Duration(o.Scrub.Interval)}
+}
+
+// compactorOptions are the compactor's, without what it works on.
+func (c Config) compactorOptions() (compactor.Options, error) {
+	o := compactor.DefaultOptions()
+	s := c.Compaction
+	o.Interval, o.Concurrency, o.MemoryBytes = time.Duration(s.Interval), s.Concurrency, int64(s.Memory)
+	o.ReadBytesPerSecond, o.WriteBytesPerSecond, o.Duty = int64(s.ReadRate), int64(s.WriteRate), s.Duty
+	o.Levels = s.levels()
+	o.DefaultKeep = time.Duration(c.Storage.Retention)
+	o.RetentionInterval, o.MaxExpireShare = time.Duration(c.Retention.Interval), c.Retention.MaxShare
+	o.LongestQuery = time.Duration(max(c.Query.Timeout, c.SQL.MaxTimeout))
+	o.Collect = compactor.CollectOptions{
+		Interval: time.Duration(c.Collection.Interval), Grace: time.Duration(c.Collection.Grace),
+		MaxShare: c.Collection.MaxShare, MinFiles: c.Collection.MinFiles,
+	}
+	o.Orphans = compactor.OrphanOptions{Interval: time.Duration(c.Collection.OrphanInterval), Age: time.Duration(c.Collection.OrphanAge)}
+	o.Scrub = compactor.ScrubOptions{BytesPerSecond: int64(c.Scrub.Rate), Interval: time.Duration(c.Scrub.Interval)}
+	o.Node = c.Storage.options("data").Node
+	var err error
+	if o.Retention, err = c.Storage.retain(); err != nil {
+		return o, err
+	}
+	o.Rules, err = c.downsampling()
+	return o, err
+}
+
+func (s CompactionConfig) levels() compactor.Levels {
+	l := compactor.DefaultLevels()
+	l.Level0Files, l.Level0Age, l.Window = s.Level0Files, time.Duration(s.Level0Age), time.Duration(s.Window)
+	l.Lateness, l.Settle, l.MaxWait = time.Duration(s.Lateness), time.Duration(s.Settle), time.Duration(s.MaxWait)
+	l.Week, l.Month, l.Year = slices.Contains(s.Units, "week"), slices.Contains(s.Units, "month"), slices.Contains(s.Units, "year")
+	l.MaxFileBytes, l.MaxInputs = int64(s.MaxFileSize), s.MaxInputs
+	l.LateShare, l.LateAge, l.CleanAge = s.LateShare, time.Duration(s.LateAge), time.Duration(s.CleanAfter)
+	return l
+}
+
+// retain reads the rules of retention.
+func (s StorageConfig) retain() ([]compactor.Retain, error) {
+	var rules []compactor.Retain
+	for i, r := range s.RetentionRules {
+		matchers, err := promql.ParseSelector(r.Match)
+		if err != nil {
+			return nil, fmt.Errorf("configuration key storage.retention_rules[%d].match: %w", i, err)
+		}
+		if r.Keep <= 0 {
+			return nil, fmt.Errorf("configuration key storage.retention_rules[%d].keep is %v, it must be more than 0", i, r.Keep)
+		}
+		rules = append(rules, compactor.Retain{Tenant: series.Tenant(r.Tenant), Matchers: matchers, Keep: time.Duration(r.Keep)})
+	}
+	return rules, nil
+}
+
+// downsampling reads the rules of downsampling.
+func (c Config) downsampling() ([]compactor.Rule, error) {
+	var rules []compactor.Rule
+	for i, r := range c.Downsampling {
+		rule := compactor.Rule{
+			Tenant: series.Tenant(r.Tenant), Resolution: time.Duration(r.Resolution).Milliseconds(), After: time.Duration(r.After).Milliseconds(),
+			KeepSamples: r.KeepSamples == nil || *r.KeepSamples,
+		}
+		if rule.Tenant == "" {
+			rule.Tenant = series.DefaultTenant
+		}
+		if r.Match != "" {
+			matchers, err := promql.ParseSelector(r.Match)
+			if err != nil {
+				return nil, fmt.Errorf("configuration key downsampling[%d].match: %w", i, err)
+			}
+			rule.Matchers = matchers
+		}
+		if err := rule.Validate(); err != nil {
+			return nil, fmt.Errorf("configuration key downsampling[%d]: %w", i, err)
+		}
+		rules = append(rules, rule)
+	}
+	return rules, nil
+}
+
+// checkCompaction is for Validate: what only the compactor knows.
+func (c Config) checkCompaction() error {
+	o, err := c.compactorOptions()
+	if err != nil {
+		return err
+	}
+	o.Catalog, o.Bucket = new(catalog.Catalog), new(bucket.Directory) // They only look whether there is one.
+	if err := o.Validate(); err != nil {
+		return fmt.Errorf("configuration of the compactor: %w", err)
+	}
+	return nil
+}
+
+// openCompactor makes the compactor; nil if it is off.
+func (n *node) openCompactor(c *cellar) (*compactor.Compactor, error) {
+	if !n.cfg.Compaction.Enabled {
+		n.log.Warn("files are neither compacted nor expired nor collected: compaction.enabled is false")
+		return nil, nil
+	}
+	o, err := n.cfg.compactorOptions()
+	if err != nil {
+		return nil, err
+	}
+	o.Catalog, o.Bucket, o.Registerer, o.Log = c.catalog, c.bucket, n.registry, n.log
+	k, err := compactor.New(o)
+	if err != nil {
+		return nil, fmt.Errorf("open compactor: %w", err)
+	}
+	return k, nil
+}
+
+// maintenance are the calls that make the compactor do now what it would do in
+// its own time.
+func (n *node) maintenance(k *compactor.Compactor) map[string]http.Handler {
+	call := func(f func(ctx context.Context, r *http.Request) error) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if err := f(r.Context(), r); err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+				return
+			}
+			w.WriteHeader(http.StatusNoContent)
+		})
+	}
+	return map[string]http.Handler{
+		"/-/compact": call(func(ctx context.Context, r *http.Request) error {
+			jobs, err := strconv.Atoi(r.FormValue("jobs"))
+			if err != nil {
+				jobs = 0 // All there are.
+			}
+			return k.RunOnce(ctx, compactor.OnceOptions{Compact: true, Jobs: jobs})
+		}),
+		"/-/expire": call(func(ctx context.Context, _ *http.Request) error {
+			return k.RunOnce(ctx, compactor.OnceOptions{Expire: true})
+		}),
+		"/-/collect": call(func(ctx context.Context, _ *http.Request) error {
+			return k.RunOnce(ctx, compactor.OnceOptions{Collect: true})
+		}),
+	}
+}
+
+// knownUnits are what days can be merged to.
+var knownUnits = []string{"week", "month", "year"}
+
+func (s CompactionConfig) checks() []check {
+	return []check{
+		{s.Interval > 0, "compaction.interval", "more than 0", s.Interval},
+		{s.Concurrency >= 1, "compaction.concurrency", "at least 1", s.Concurrency},
+		{s.Memory >= 16<<20, "compaction.memory", "at least 16MiB", s.Memory},
+		{s.Duty > 0 && s.Duty <= 1, "compaction.duty", "above 0 and at most 1", s.Duty},
+		{!slices.ContainsFunc(s.Units, func(u string) bool { return !slices.Contains(knownUnits, u) }), "compaction.units", "some of week, month, year", s.Units},
+	}
+}

@@ -1,0 +1,372 @@
+package compactor
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/prometheus/model/labels"
+
+	"herringbone/storage/block"
+	"herringbone/storage/catalog"
+	"herringbone/storage/series"
+)
+
+const fiveMinutes, hour = int64(300_000), int64(3_600_000)
+
+// merged is what a query sees, as samples.
+func (r *rig) merged() map[string]*series.Samples {
+	r.t.Helper()
+	parts := map[string][]*series.Samples{}
+	for _, f := range r.live(catalog.Samples) {
+		mask := r.catalog.Snapshot().Mask(f)
+		for _, x := range r.samples(f) {
+			mask.Of(x.ls).Cut(x.s)
+			parts[x.ls.String()] = append(parts[x.ls.String()], x.s)
+		}
+	}
+	all := map[string]*series.Samples{}
+	for key, list := range parts {
+		s := &series.Samples{}
+		if series.Merge(s, list...); s.Len() > 0 {
+			all[key] = s
+		}
+	}
+	return all
+}
+
+// aggregatesOf makes what there must be of samples: nothing of series that have
+// a histogram.
+func aggregatesOf(all map[string]*series.Samples, resolution int64) flat {
+	out := flat{}
+	for key, s := range all {
+		histograms := false
+		for i := range s.Len() {
+			histograms = histograms || s.HistogramAt(i) != nil
+		}
+		if !histograms {
+			a := &series.Aggregates{}
+			series.AppendAggregates(a, s, resolution)
+			out[key] = bucketTexts(a)
+		}
+	}
+	return out
+}
+
+func bucketTexts(a *series.Aggregates) map[int64]string {
+	bits := math.Float64bits
+	out := map[int64]string{}
+	for i, end := range a.Ends {
+		out[end] = fmt.Sprintf("%d samples %x to %x sum %x, %x at %d to %x at %d, grew %x, stale %d", a.Counts[i], bits(a.Mins[i]), bits(a.Maxs[i]), bits(a.Sums[i]),
+			bits(a.Firsts[i]), a.FirstTimes[i], bits(a.Lasts[i]), a.LastTimes[i], bits(a.Increases[i]), a.Stales[i])
+	}
+	return out
+}
+
+// buckets reads all live aggregates of a resolution.
+func (r *rig) buckets(resolution int64) flat {
+	r.t.Helper()
+	out := flat{}
+	for _, f := range r.live(catalog.Aggregates(resolution)) {
+		for key, a := range r.readBuckets(f) {
+			if out[key] == nil {
+				out[key] = map[int64]string{}
+			}
+			for end, text := range bucketTexts(a) {
+				out[key][end] = text
+			}
+		}
+	}
+	return out
+}
+
+func (r *rig) readBuckets(f *catalog.File) map[string]*series.Aggregates {
+	r.t.Helper()
+	o := r.open(f)
+	defer o.Close()
+	b, err := block.OpenAggregates(o, f.Size, f.Name, f.Size-f.Tail, f.TailCRC)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	all := map[string]*series.Aggregates{}
+	for _, ref := range b.Select(nil, math.MinInt64, math.MaxInt64, 0) {
+		a := &series.Aggregates{}
+		if err := b.Read(ref, math.MinInt64, math.MaxInt64, a); err != nil {
+			r.t.Fatal(err)
+		}
+		all[ref.Labels.String()] = a
+	}
+	return all
+}
+
+func rules(resolutions ...int64) (all []*Rule) {
+	for _, r := range resolutions {
+		all = append(all, &Rule{Tenant: rigTenant, Resolution: r, KeepSamples: true})
+	}
+	return all
+}
+
+// randomDays adds files and tombstones of a unit.
+func randomDays(r *rig, rng *rand.Rand, unit Unit) *chronicle {
+	h := newChronicle(r, rng, unit)
+	for range 2 + rng.IntN(5) {
+		h.file()
+		if rng.IntN(3) == 0 {
+			h.tombstone()
+		}
+	}
+	return h
+}
+
+func equal(t *testing.T, what string, want, got any) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("%s (-want +got):\n%.3000s", what, diff)
+	}
+}
+
+// Aggregates made on the way of a merge, or of samples that stay, are those of
+// what a query sees; made again, they take the place of the old ones.
+func TestAggregatesAreThoseOfTheSamples(t *testing.T) {
+	rng := seeded(t)
+	for range 8 {
+		unit := Unit{Day: rigDay, Days: 1 + rng.IntN(7)}
+		r := newRig(t, ExecutorOptions{MaxFileBytes: []int64{0, 4 << 10}[rng.IntN(2)]})
+		h := randomDays(r, rng, unit)
+		for range 2 {
+			kind := []JobKind{Merge, Downsample}[rng.IntN(2)]
+			want, version := r.visible(), r.catalog.Snapshot().Version()
+			fine, coarse := aggregatesOf(r.merged(), fiveMinutes), aggregatesOf(r.merged(), hour)
+			inputs := r.live(catalog.Samples)
+			j := r.job(kind, catalog.Samples, 3, unit, inputs...)
+			if kind == Downsample {
+				for i := range j.Inputs {
+					j.Inputs[i].Remove = false
+				}
+			}
+			for _, f := range append(r.live(catalog.Aggregates(fiveMinutes)), r.live(catalog.Aggregates(hour))...) {
+				j.Inputs = append(j.Inputs, Input{File: f, Remove: true})
+			}
+			j.Rules = rules(hour, fiveMinutes, hour)
+			r.run(j)
+			equal(t, "samples changed", want, r.visible())
+			equal(t, "aggregates of 5m", fine, r.buckets(fiveMinutes))
+			equal(t, "aggregates of 1h", coarse, r.buckets(hour))
+			for _, f := range r.live(catalog.Aggregates(hour)) {
+				if f.Seq != inputs[len(inputs)-1].Seq || f.Clean != version || f.Sole || f.Level != 3 {
+					t.Fatalf("aggregates have sequence %d, clean %d, sole %v, level %d", f.Seq, f.Clean, f.Sole, f.Level)
+				}
+			}
+			h.file()
+			h.tombstone()
+		}
+	}
+}
+
+func TestOnlyMatchingSeriesHaveAggregates(t *testing.T) {
+	r := newRig(t, ExecutorOptions{})
+	s := &series.Samples{}
+	s.AppendFloat(rigDay*series.DayMillis+5, 1, 0)
+	r.add(day(rigDay), 2, []one{{labels.FromStrings("__name__", "m", "a", "1"), s}, {labels.FromStrings("__name__", "m", "a", "2"), s}})
+	j := r.job(Downsample, catalog.Samples, 2, day(rigDay), r.live(catalog.Samples)...)
+	j.Inputs[0].Remove = false
+	j.Rules = rules(hour)
+	j.Rules[0].Matchers = Selector{labels.MustNewMatcher(labels.MatchEqual, "a", "2")}
+	res := r.run(j)
+	got := r.buckets(hour)
+	if len(got) != 1 || got[`{__name__="m", a="2"}`] == nil || res.Dropped != 2 {
+		t.Errorf("aggregates of %d series, %d rows dropped", len(got), res.Dropped)
+	}
+}
+
+// A merge of nothing but aggregates removes them: they are made again.
+func TestAggregatesCanGo(t *testing.T) {
+	r := newRig(t, ExecutorOptions{})
+	s := &series.Samples{}
+	s.AppendFloat(rigDay*series.DayMillis+5, 1, 0)
+	r.add(day(rigDay), 2, []one{{labels.FromStrings("__name__", "m"), s}})
+	want := r.visible()
+	j := r.job(Downsample, catalog.Aggregates(hour), 2, day(rigDay), r.live(catalog.Samples)...)
+	j.Inputs[0].Remove, j.Rules = false, rules(hour)
+	r.run(j)
+	if n := len(r.live(catalog.Aggregates(hour))); n != 1 {
+		t.Fatalf("%d files of aggregates", n)
+	}
+	r.run(r.job(Merge, catalog.Samples, 2, day(rigDay), r.live(catalog.Aggregates(hour))...))
+	if n := len(r.live(catalog.Aggregates(hour))); n != 0 {
+		t.Errorf("%d files of aggregates are left", n)
+	}
+	equal(t, "samples changed", want, r.visible())
+}
+
+// When samples go, the aggregates that stay are those of all samples that were
+// there, also of those that came or were deleted after the old aggregates were
+// made. Series with histograms, and such without aggregates, keep their samples.
+func TestSamplesGiveWayToAggregates(t *testing.T) {
+	rng := seeded(t)
+	for range 8 {
+		unit := Unit{Day: rigDay, Days: 1 + rng.IntN(3)}
+		r := newRig(t, ExecutorOptions{})
+		h := randomDays(r, rng, unit)
+		j := r.job(Downsample, catalog.Samples, 2, unit, r.live(catalog.Samples)...)
+		for i := range j.Inputs {
+			j.Inputs[i].Remove = false
+		}
+		j.Rules = rules(fiveMinutes)
+		r.run(j)
+		had := r.buckets(fiveMinutes)
+		h.file()
+		h.tombstone()
+		seen, all := r.merged(), r.visible()
+		want := aggregatesOf(seen, fiveMinutes)
+		for key := range want {
+			if had[key] == nil {
+				delete(want, key)
+			}
+		}
+		for key := range want {
+			delete(all, key)
+		}
+		j = r.job(DropSamples, catalog.Samples, 2, unit, append(r.live(catalog.Samples), r.live(catalog.Aggregates(fiveMinutes))...)...)
+		r.run(j)
+		equal(t, "aggregates", want, r.buckets(fiveMinutes))
+		equal(t, "samples that stay", all, r.visible())
+		for _, f := range r.live(catalog.Aggregates(fiveMinutes)) {
+			if !f.Sole {
+				t.Fatal("aggregates are not marked as all that is left")
+			}
+		}
+	}
+}
+
+// soleDays makes aggregates of each day, with all samples gone, and returns what
+// those of all days at once would be.
+func soleDays(t *testing.T, r *rig, rng *rand.Rand, days int) map[string]*series.Samples {
+	h := newChronicle(r, rng, Unit{Day: rigDay, Days: days})
+	for range 3 * days {
+		h.floats()
+	}
+	seen := r.merged()
+	for d := range int64(days) {
+		var inputs []*catalog.File
+		for _, f := range r.live(catalog.Samples) {
+			if f.Day == rigDay+d {
+				inputs = append(inputs, f)
+			}
+		}
+		if len(inputs) > 0 {
+			j := r.job(DropSamples, catalog.Samples, 2, day(rigDay+d), inputs...)
+			j.Rules = rules(fiveMinutes)
+			r.run(j)
+		}
+	}
+	if n := len(r.live(catalog.Samples)); n > 0 {
+		t.Fatalf("%d files of samples are left", n)
+	}
+	return seen
+}
+
+// floats adds a file of a random day without anything but numbers, with a sample
+// at midnight: its bucket is cut by the end of the day before.
+func (h *chronicle) floats() {
+	day := day(h.unit.Day + int64(h.rng.IntN(h.unit.Days)))
+	var all []one
+	for _, ls := range h.series {
+		s := &series.Samples{}
+		v := 0.0
+		for t := day.Day * series.DayMillis; t < (day.Day+1)*series.DayMillis; t += 1 + h.rng.Int64N(hour/2) {
+			if v += float64(h.rng.IntN(100)); h.rng.IntN(20) == 0 {
+				v = 0
+			}
+			s.AppendFloat(t, v, 0)
+		}
+		all = append(all, one{ls, s})
+	}
+	h.rig.add(day, 0, all)
+}
+
+func TestSoleAggregatesOfDaysBecomeThoseOfAMonth(t *testing.T) {
+	rng := seeded(t)
+	for range 5 {
+		unit := Unit{Day: rigDay, Days: 2 + rng.IntN(4)}
+		r := newRig(t, ExecutorOptions{})
+		seen := soleDays(t, r, rng, unit.Days)
+		cut := r.live(catalog.Aggregates(fiveMinutes))
+		j := r.job(Coarsen, catalog.Aggregates(hour), 4, unit, cut...)
+		for i := range j.Inputs {
+			j.Inputs[i].Remove = false
+		}
+		j.Rules = rules(hour)
+		r.run(j)
+		equal(t, "aggregates of 1h", aggregatesOf(seen, hour), r.buckets(hour))
+		res := r.run(r.job(Merge, catalog.Aggregates(fiveMinutes), 4, unit, cut...))
+		equal(t, "aggregates of 5m", aggregatesOf(seen, fiveMinutes), r.buckets(fiveMinutes))
+		if res.Outputs != 1 || res.Duplicates == 0 && len(cut) == unit.Days {
+			t.Errorf("%d outputs, %d buckets were cut", res.Outputs, res.Duplicates)
+		}
+	}
+}
+
+// Of aggregates without samples, buckets go whole in which something was
+// deleted.
+func TestCleanOfSoleAggregates(t *testing.T) {
+	rng := seeded(t)
+	r := newRig(t, ExecutorOptions{})
+	seen := soleDays(t, r, rng, 1)
+	first := rigDay * series.DayMillis
+	want := aggregatesOf(seen, fiveMinutes)
+	minT, maxT := first+2*hour+60_000, first+3*hour
+	for key, s := range seen {
+		a := &series.Aggregates{}
+		series.AppendAggregates(a, s, fiveMinutes)
+		for i := range a.Len() {
+			if from, to := a.Times(i); to >= minT && from <= maxT {
+				delete(want[key], a.Ends[i])
+			}
+		}
+	}
+	r.bury(minT, maxT)
+	res := r.run(r.job(Clean, catalog.Aggregates(fiveMinutes), 2, day(rigDay), r.live(catalog.Aggregates(fiveMinutes))...))
+	equal(t, "aggregates", want, r.buckets(fiveMinutes))
+	if res.Hidden == 0 || len(res.Purged) != 1 || res.Purged[0].Rows != 0 || res.Purged[0].Files != 1 {
+		t.Errorf("%d buckets hidden, receipts get %+v", res.Hidden, res.Purged)
+	}
+}
+
+// Cleaned files keep their places in the order of writing, and what is between
+// them.
+func TestCleanKeepsTheOrderOfWriting(t *testing.T) {
+	rng := seeded(t)
+	for range 8 {
+		r := newRig(t, ExecutorOptions{MaxFileBytes: 1})
+		h := randomDays(r, rng, day(rigDay))
+		h.tombstone()
+		files := r.live(catalog.Samples)
+		want := r.visible()
+		odd := []*catalog.File{}
+		for i, f := range files {
+			if i%2 == 0 {
+				odd = append(odd, f)
+			}
+		}
+		hidden := r.hidden(odd)
+		before := purged(r)
+		r.run(r.job(Clean, catalog.Samples, 0, day(rigDay), odd...))
+		equal(t, "samples changed", want, r.visible())
+		for id, n := range purged(r) {
+			if n-before[id] != hidden[id] {
+				t.Fatalf("%d rows purged, %d were hidden", n-before[id], hidden[id])
+			}
+		}
+		left := r.live(catalog.Samples)
+		for _, f := range left {
+			at := slices.IndexFunc(files, func(o *catalog.File) bool { return o.Seq == f.Seq })
+			if at < 0 || f.Level != 0 || at%2 == 0 && f.Clean == 0 || at%2 == 1 && f.Clean != 0 {
+				t.Fatalf("a file of level %d, sequence %d, clean %d", f.Level, f.Seq, f.Clean)
+			}
+		}
+	}
+}

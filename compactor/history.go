@@ -1,0 +1,166 @@
+package compactor
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"herringbone/storage/catalog"
+)
+
+// historyMost is how many jobs that ended are remembered.
+const historyMost = 100
+
+// The steps whose last success is remembered.
+const (
+	stepCompact = "compact"
+	stepExpire  = "expire"
+	stepCollect = "collect"
+	stepOrphans = "orphans"
+	stepScrub   = "scrub"
+)
+
+// JobRecord is one job as people see it.
+type JobRecord struct {
+	Kind      JobKind      `json:"kind"`
+	Tenant    string       `json:"tenant"`
+	Partition string       `json:"partition"`
+	Rows      string       `json:"rows"`
+	Level     int          `json:"level"`
+	Unit      string       `json:"unit"`
+	Why       string       `json:"why"`
+	Inputs    []FileRecord `json:"inputs"`
+
+	Began   time.Time `json:"began"`
+	Seconds float64   `json:"seconds"`         // 0 while it runs.
+	Result  string    `json:"result"`          // running, done, lost_race, damaged_input, stopped, failed.
+	Error   string    `json:"error,omitempty"` // Of the last four.
+
+	Outputs    []FileRecord `json:"outputs"`
+	OutputRows int64        `json:"output_rows"`
+	Duplicates int64        `json:"duplicates"` // Rows that others won over.
+	Hidden     int64        `json:"hidden"`     // Rows that tombstones hid.
+	Dropped    int64        `json:"dropped"`    // Samples that only aggregates are left of.
+}
+
+// FileRecord is a file of a job.
+type FileRecord struct {
+	ID     string `json:"id"`
+	Name   string `json:"name"`
+	Level  int    `json:"level"`
+	Rows   int64  `json:"rows"`
+	Bytes  int64  `json:"bytes"`
+	Remove bool   `json:"removed,omitempty"` // An input that the outputs take the place of.
+}
+
+// journal remembers what was done lately.
+type journal struct {
+	mu      sync.Mutex // Guards what follows.
+	nextID  int
+	running map[int]JobRecord
+	ended   []JobRecord // Oldest first.
+	backlog Backlog
+	last    map[string]time.Time // Success of a step.
+}
+
+// Backlog is what the last plan held.
+type Backlog struct {
+	Jobs  int   `json:"jobs"`
+	Bytes int64 `json:"bytes"` // Of inputs.
+}
+
+func newJournal() *journal {
+	return &journal{running: map[int]JobRecord{}, last: map[string]time.Time{}}
+}
+
+func (l *journal) planned(jobs []Job) {
+	b := Backlog{Jobs: len(jobs)}
+	for _, j := range jobs {
+		for _, in := range j.Inputs {
+			b.Bytes += in.Size
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.backlog = b
+}
+
+// begin notes a job that starts and returns what end wants to know it by.
+func (l *journal) begin(j Job, now time.Time) int {
+	r := JobRecord{
+		Kind: j.Kind, Tenant: string(j.Tenant), Partition: j.Partition, Rows: string(j.Rows), Level: j.Level,
+		Unit: j.Unit.String(), Why: j.Why, Began: now.UTC(), Result: "running", Outputs: []FileRecord{},
+	}
+	for _, in := range j.Inputs {
+		f := recordOf(in.File)
+		f.Remove = in.Remove
+		r.Inputs = append(r.Inputs, f)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.nextID++
+	l.running[l.nextID] = r
+	return l.nextID
+}
+
+func recordOf(f *catalog.File) FileRecord {
+	return FileRecord{ID: f.ID, Name: f.Name, Level: f.Level, Rows: f.Rows, Bytes: f.Size}
+}
+
+// end moves a job into the history.
+func (l *journal) end(id int, res Result, result string, err error, took time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r := l.running[id]
+	delete(l.running, id)
+	r.Result, r.Seconds = result, took.Seconds()
+	if err != nil {
+		r.Error = err.Error()
+	}
+	for i := range res.Files {
+		r.Outputs = append(r.Outputs, recordOf(&res.Files[i]))
+	}
+	r.OutputRows, r.Duplicates, r.Hidden, r.Dropped = res.OutputRows, res.Duplicates, res.Hidden, res.Dropped
+	l.ended = append(l.ended, r)
+	if len(l.ended) > historyMost {
+		l.ended = slices.Delete(l.ended, 0, len(l.ended)-historyMost)
+	}
+	if result == "done" {
+		l.last[stepCompact] = r.Began.Add(took)
+	}
+}
+
+func (l *journal) done(step string, at time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last[step] = at.UTC()
+}
+
+// lastOf is when a step last succeeded; zero: not since the start.
+func (l *journal) lastOf(step string) time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last[step]
+}
+
+func (l *journal) planOf() Backlog {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.backlog
+}
+
+// show copies everything into a status, the newest jobs first.
+func (l *journal) show(s *Status) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.Backlog = l.backlog
+	s.Running = slices.AppendSeq([]JobRecord{}, maps.Values(l.running))
+	slices.SortFunc(s.Running, func(a, b JobRecord) int {
+		return cmp.Or(a.Began.Compare(b.Began), cmp.Compare(a.Partition, b.Partition))
+	})
+	s.Recent = append([]JobRecord{}, l.ended...)
+	slices.Reverse(s.Recent)
+	s.LastSuccess = maps.Clone(l.last)
+}

@@ -1,0 +1,80 @@
+package compactor
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"herringbone/storage/block"
+	"herringbone/storage/catalog"
+	"herringbone/storage/series"
+)
+
+// addExemplars commits a file of random exemplars of a day.
+func (r *rig) addExemplars(rng *rand.Rand) {
+	r.t.Helper()
+	var all []series.ExemplarSeries
+	for i := range 4 {
+		s := series.ExemplarSeries{Labels: labels.FromStrings("__name__", "m", "a", fmt.Sprint(i))}
+		at := rigDay * series.DayMillis
+		for range 1 + rng.IntN(5) {
+			at += int64(rng.IntN(3)) * 1000
+			s.Exemplars = append(s.Exemplars, series.Exemplar{T: at, V: float64(rng.IntN(2)), Labels: labels.FromStrings("trace", fmt.Sprint(rng.IntN(2)))})
+		}
+		all = append(all, s)
+	}
+	r.commit(r.write(day(rigDay), 0, catalog.Exemplars, func(w *bytes.Buffer) (block.Meta, error) { return block.WriteExemplars(w, all) }))
+}
+
+// exemplars is the sorted text of all that a query sees, each once.
+func (r *rig) exemplars() (all []string) {
+	r.t.Helper()
+	for _, f := range r.live(catalog.Exemplars) {
+		o := r.open(f)
+		x, err := block.OpenExemplars(o, f.Size, f.Name, f.Size-f.Tail, f.TailCRC)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		_ = o.Close()
+		for _, s := range x.Series() {
+			for _, e := range s.Exemplars {
+				if r.hider(f, s.Labels, e.T) == "" {
+					all = append(all, fmt.Sprintf("%v at %d: %g %v", s.Labels, e.T, e.V, e.Labels))
+				}
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func TestMergeOfExemplars(t *testing.T) {
+	rng := seeded(t)
+	r := newRig(t, ExecutorOptions{})
+	for i := range 4 {
+		r.addExemplars(rng)
+		if i == 2 {
+			r.bury(rigDay*series.DayMillis, rigDay*series.DayMillis+2000, labels.MustNewMatcher(labels.MatchEqual, "a", "1"))
+		}
+	}
+	want := r.exemplars()
+	res := r.run(r.job(Merge, catalog.Exemplars, 2, day(rigDay), r.live(catalog.Exemplars)...))
+	equal(t, "exemplars", want, r.exemplars())
+	if res.Outputs != 1 || res.OutputRows != int64(len(want)) || res.InputRows != res.OutputRows+res.Duplicates+res.Hidden {
+		t.Errorf("%d outputs, %d rows in, %d out, %d duplicates, %d hidden", res.Outputs, res.InputRows, res.OutputRows, res.Duplicates, res.Hidden)
+	}
+}
+
+func TestExemplarsThatDoNotFit(t *testing.T) {
+	r := newRig(t, ExecutorOptions{MemoryBytes: 1 << 10})
+	r.addExemplars(seeded(t))
+	_, err := r.x.Run(t.Context(), r.catalog.Snapshot(), r.job(Merge, catalog.Exemplars, 2, day(rigDay), r.live(catalog.Exemplars)...))
+	if !errors.Is(err, series.ErrLimit) {
+		t.Errorf("error is %v", err)
+	}
+}

@@ -1,0 +1,121 @@
+package compactor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"herringbone/storage/bucket"
+)
+
+// orphanBatch bounds the names that the catalog is asked about at once, and
+// orphanMost the objects that one run deletes.
+const (
+	orphanBatch = 500
+	orphanMost  = 10000
+)
+
+// CollectOrphans deletes objects that no row of the catalog names: of flushes and
+// jobs that died before their commit. A listing makes only suspects, of objects
+// that are older than Orphans.Age; what is deleted are suspects as old as that
+// which the catalog still does not know. A commit that adds a suspect fails, so
+// that none is deleted under a file that is about to live.
+func (c *Compactor) CollectOrphans(ctx context.Context, now time.Time) error {
+	before := now.Add(-c.opts.Orphans.Age)
+	if err := c.deleteSuspects(ctx, before); err != nil {
+		return fmt.Errorf("collect orphans: %w", err)
+	}
+	if err := c.suspect(ctx, before); err != nil {
+		return fmt.Errorf("look for orphans: %w", err)
+	}
+	c.journal.done(stepOrphans, c.now())
+	return nil
+}
+
+// suspect tells the catalog of old objects that it may not know.
+func (c *Compactor) suspect(ctx context.Context, before time.Time) error {
+	live := map[string]struct{}{} // Spares the catalog most of the questions.
+	for f := range c.opts.Catalog.Snapshot().All() {
+		live[f.Name] = struct{}{}
+	}
+	var names []string
+	found := 0
+	ask := func() error {
+		n, err := c.opts.Catalog.Suspect(ctx, names)
+		found += n
+		names = names[:0]
+		return err
+	}
+	err := c.opts.Bucket.List(ctx, "", func(o bucket.Info) error {
+		if _, ok := live[o.Name]; ok || !o.Modified.Before(before) {
+			return nil
+		}
+		if names = append(names, o.Name); len(names) < orphanBatch {
+			return nil
+		}
+		return ask()
+	})
+	if err == nil && len(names) > 0 {
+		err = ask()
+	}
+	if err == nil {
+		c.metrics.suspects.Set(float64(found))
+	}
+	return err
+}
+
+// deleteSuspects deletes what was suspected before a time and still is unknown.
+func (c *Compactor) deleteSuspects(ctx context.Context, before time.Time) error {
+	list, err := c.opts.Catalog.Suspects(ctx, before, orphanMost)
+	if err != nil {
+		return err
+	}
+	if err := c.checkSuspects(ctx, len(list)); err != nil {
+		return err
+	}
+	var errs []error
+	for _, o := range list {
+		if err := c.deleteSuspect(ctx, o.Name); err != nil {
+			errs = append(errs, err)
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkSuspects is an error if there are more of them than a share of what the
+// catalog knows: then rather the catalog is the wrong one.
+func (c *Compactor) checkSuspects(ctx context.Context, n int) error {
+	if n <= c.opts.Collect.MinFiles {
+		return nil
+	}
+	t, err := c.opts.Catalog.Totals(ctx)
+	if err != nil {
+		return err
+	}
+	all := int64(n) + t.LiveFiles + t.RemovedFiles
+	if float64(n) <= c.opts.Collect.MaxShare*float64(all) {
+		return nil
+	}
+	c.metrics.refused.WithLabelValues("orphans").Inc()
+	return fmt.Errorf("%d of %d objects are not known to the catalog; at most %.0f %% at once are allowed by Collect.MaxShare, so none is deleted: "+
+		"if the catalog is the right one, raise that for a while: %w", n, all, 100*c.opts.Collect.MaxShare, errRefused)
+}
+
+func (c *Compactor) deleteSuspect(ctx context.Context, name string) error {
+	names := []string{name}
+	n, err := c.opts.Catalog.Suspect(ctx, names)
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		if err := c.opts.Bucket.Delete(ctx, name); err != nil {
+			return err
+		}
+		c.metrics.orphans.Inc()
+	}
+	return c.opts.Catalog.Forget(ctx, names)
+}

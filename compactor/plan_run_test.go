@@ -1,0 +1,118 @@
+package compactor
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/prometheus/model/labels"
+
+	"herringbone/storage/catalog"
+	"herringbone/storage/series"
+)
+
+// TestPlannedJobsRun: the executor takes every job that is planned, what queries
+// see stays as it is, and an end comes.
+func TestPlannedJobsRun(t *testing.T) {
+	for name, keep := range map[string]bool{"samples stay": true, "samples go": false} {
+		t.Run(name, func(t *testing.T) {
+			l := newPlannedLife(t, keep)
+			before := l.visible()
+			for range 40 { // Days, and then some.
+				l.now += series.DayMillis
+				l.settle(false)
+			}
+			if diff := cmp.Diff(before, l.visible()); keep && diff != "" {
+				t.Fatalf("other samples than before (-before +after):\n%s", diff)
+			}
+			l.bury(math.MinInt64, math.MaxInt64, labels.MustNewMatcher(labels.MatchEqual, "i", "1"))
+			before = l.visible()
+			l.settle(true)
+			if diff := cmp.Diff(before, l.visible()); diff != "" {
+				t.Fatalf("other samples after the delete than before (-before +after):\n%s", diff)
+			}
+			l.check(keep)
+		})
+	}
+}
+
+type plannedLife struct {
+	*rig
+	now   int64
+	rules []Rule
+}
+
+// newPlannedLife writes three files a day for three weeks, of which two overlap.
+func newPlannedLife(t *testing.T, keep bool) *plannedLife {
+	l := &plannedLife{now: (rigDay + 20) * series.DayMillis, rules: []Rule{
+		{Tenant: rigTenant, Resolution: fiveMinutes, After: 10 * series.DayMillis, KeepSamples: keep},
+		{Tenant: rigTenant, Resolution: hour, After: 20 * series.DayMillis, KeepSamples: true},
+	}}
+	l.rig = newRig(t, ExecutorOptions{Now: func() time.Time { return time.UnixMilli(l.now) }})
+	rng := rand.New(rand.NewPCG(4, 4))
+	for d := range int64(20) {
+		for range 3 {
+			l.add(Unit{Day: rigDay + d, Days: 1}, 0, someSeries(rng, rigDay+d))
+		}
+	}
+	return l
+}
+
+func someSeries(rng *rand.Rand, d int64) (all []one) {
+	for _, i := range []string{"0", "1", "2"} {
+		s := &series.Samples{}
+		for at := d*series.DayMillis + rng.Int64N(10)*60_000; series.Day(at) == d; at += 60_000 * (30 + rng.Int64N(60)) {
+			s.Times = append(s.Times, at)
+			s.Values = append(s.Values, rng.Float64())
+		}
+		all = append(all, one{labels.FromStrings(labels.MetricName, "m", "i", i), s})
+	}
+	return all
+}
+
+// settle runs plans until there is nothing to do.
+func (l *plannedLife) settle(cleanAll bool) {
+	l.t.Helper()
+	barren := map[string]bool{}
+	for range 30 {
+		s := l.catalog.Snapshot()
+		jobs := Plan(PlanInput{
+			Files: s.All(), Mask: s.Mask, Barren: barren, Now: l.now, Levels: DefaultLevels(), Rules: l.rules, CleanAll: cleanAll,
+		})
+		if len(jobs) == 0 {
+			return
+		}
+		for _, j := range jobs {
+			r, err := l.x.Run(context.Background(), s, j)
+			if err != nil {
+				l.t.Fatalf("%v: %v", j, err)
+			}
+			if r.Outputs == 0 {
+				barren[j.ID()] = true
+			}
+		}
+	}
+	l.t.Fatal("no end of plans")
+}
+
+func (l *plannedLife) check(keep bool) {
+	l.t.Helper()
+	samples, fine, coarse := l.live(catalog.Samples), l.live(catalog.Aggregates(fiveMinutes)), l.live(catalog.Aggregates(hour))
+	if len(fine) == 0 || len(coarse) == 0 || keep != (len(samples) > 0) {
+		l.t.Fatalf("%d files of samples, %d of 5m, %d of 1h", len(samples), len(fine), len(coarse))
+	}
+	for _, f := range append(append(samples, fine...), coarse...) {
+		if f.Series != 2 {
+			l.t.Errorf("%s of %v has %d series, one of three was deleted", f.Kind, fileUnit(f), f.Series)
+		}
+		if f.Kind == catalog.Aggregates(fiveMinutes) && f.Sole == keep {
+			l.t.Errorf("%s of %v: sole is %v", f.Kind, fileUnit(f), f.Sole)
+		}
+	}
+	if n := len(samples) + len(fine) + len(coarse); n > 3*2 {
+		l.t.Errorf("%d files of two months", n)
+	}
+}

@@ -1,0 +1,103 @@
+package compactor
+
+import (
+	"fmt"
+	"slices"
+
+	"herringbone/storage/catalog"
+	"herringbone/storage/series"
+)
+
+// sole returns the aggregates of a partition key that are all that is kept of
+// some samples, and have days in common with a unit.
+func (p *planner) sole(sh *shelf, u Unit) (found []*catalog.File) {
+	for kin, shelves := range p.kin {
+		if kin.tenant != sh.tenant || kin.kind.Resolution() == 0 {
+			continue
+		}
+		for _, of := range shelves {
+			if of.partition != sh.partition {
+				continue
+			}
+			for _, f := range of.files {
+				if f.Sole && meet(fileUnit(f), u) {
+					found = append(found, f)
+				}
+			}
+		}
+	}
+	return found
+}
+
+// covered reports whether files may be merged into a unit as far as Sole
+// aggregates are concerned. These are answered with for all days of their unit,
+// so all its days with samples must be theirs; samples are not merged with those
+// of days that are Sole, because then they could never become so.
+func (p *planner) covered(sh *shelf, u Unit, lower, own []*catalog.File) bool {
+	if sh.kind.Resolution() == 0 {
+		return !slices.ContainsFunc(p.sole(sh, u), func(f *catalog.File) bool { return !fileUnit(f).Contains(u) })
+	}
+	samples := p.byKey[shelfKey{sh.tenant, catalog.Samples, sh.partition}]
+	if samples == nil {
+		return true
+	}
+	days := map[int64]bool{}
+	for _, f := range slices.Concat(lower, own) {
+		for d := range int64(f.Days) {
+			days[f.Day+d] = true
+		}
+	}
+	for _, f := range samples.files {
+		for d := max(series.Day(f.MinT), u.Day); d <= min(series.Day(f.MaxT), u.Day+int64(u.Days)-1); d++ {
+			if !days[d] {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// coarsen plans coarser aggregates where the samples for them are gone.
+func (p *planner) coarsen(sh *shelf) {
+	if sh.kind.Resolution() == 0 {
+		return
+	}
+	soles := slices.DeleteFunc(slices.Clone(sh.files), func(f *catalog.File) bool { return !f.Sole })
+	for _, u := range topUnits(soles) {
+		for _, r := range p.due(sh, u.Unit) {
+			if p.coarsest(sh, r, u.Unit) && p.calm(u) {
+				p.addCoarsen(sh, u, r)
+			}
+		}
+	}
+}
+
+// coarsest reports whether no coarser Sole aggregates of the unit would do for
+// the rule as well.
+func (p *planner) coarsest(sh *shelf, r *Rule, u Unit) bool {
+	finer := func(kind catalog.Kind) bool {
+		return r.Resolution > kind.Resolution() && r.Resolution%kind.Resolution() == 0
+	}
+	if !finer(sh.kind) {
+		return false
+	}
+	return !slices.ContainsFunc(p.sole(sh, u), func(f *catalog.File) bool {
+		return finer(f.Kind) && f.Kind.Resolution() > sh.kind.Resolution() || f.Kind == r.kind()
+	})
+}
+
+func (p *planner) addCoarsen(sh *shelf, u *unitFiles, r *Rule) {
+	old := p.aggregates(sh, r.kind(), u.Unit)
+	if p.fresh(old, u, nil) {
+		return
+	}
+	j := Job{
+		Kind: Coarsen, Tenant: sh.tenant, Rows: r.kind(), Partition: sh.partition, Level: u.level, Unit: u.Unit,
+		Inputs: append(inputs(union(u.lower, nil), false), inputs(old, true)...), Rules: []*Rule{r},
+		Why: fmt.Sprintf("%s due, samples gone", r.kind()),
+	}
+	if p.Barren[j.ID()] || slices.ContainsFunc(j.Inputs, func(f Input) bool { return p.taken[f.ID] }) {
+		return
+	}
+	p.add(j)
+}

@@ -1,0 +1,226 @@
+package compactor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"herringbone/storage/catalog"
+	"herringbone/storage/series"
+)
+
+// expireBatch bounds the files that one edit removes.
+const expireBatch = 500
+
+// errRefused: a guard found that too much would be taken away at once.
+var errRefused = errors.New("refused")
+
+// Expire applies retention once: tombstones for rows that are older than their
+// series' rules allow, and files that are old as a whole removed. What it does
+// for one tenant is not held up by another's error.
+func (c *Compactor) Expire(ctx context.Context, now time.Time) error {
+	if err := c.opts.Catalog.Refresh(ctx); err != nil {
+		return fmt.Errorf("expire: %w", err)
+	}
+	s := c.opts.Catalog.Snapshot()
+	var errs []error
+	for _, t := range s.Tenants() {
+		p := c.policy.expiry(s, t, now, guard{share: c.opts.MaxExpireShare, files: c.opts.Collect.MinFiles})
+		if p.refused != nil {
+			c.metrics.refused.WithLabelValues("expire").Inc()
+			errs = append(errs, p.refused)
+		}
+		if err := c.commitExpiry(ctx, p); err != nil && !c.lost(err) {
+			errs = append(errs, fmt.Errorf("expire data of tenant %s: %w", t, err))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	c.journal.done(stepExpire, c.now())
+	return nil
+}
+
+// lost reports whether err is a lost race, and counts it: whoever was first has
+// changed what the plan was made from.
+func (c *Compactor) lost(err error) bool {
+	if errors.Is(err, catalog.ErrConflict) {
+		c.metrics.lostRaces.Inc()
+		return true
+	}
+	return false
+}
+
+// expiry is what retention would change for one tenant.
+type expiry struct {
+	tombstones []catalog.Tombstone
+	lift       []string
+	remove     []*catalog.File
+	refused    error // Why the default rule and the removal of files are left out.
+}
+
+// expiry compares what the rules say with what the catalog has. It is pure but
+// for the IDs.
+func (p *policy) expiry(s *catalog.Snapshot, t series.Tenant, now time.Time, g guard) expiry {
+	hs := p.horizons(t, now)
+	live, superseded := ruleTombstones(s, t)
+	e := expiry{lift: superseded}
+	loss := p.loss(s, t, hs, live[defaultRule])
+	e.refused = g.check(loss)
+	if e.refused == nil {
+		e.remove = loss.files
+	}
+	files := staying{s, t, idsOf(e.remove)}
+	for _, h := range hs {
+		had := live[h.Rule]
+		delete(live, h.Rule)
+		if h.Rule == defaultRule && e.refused != nil {
+			continue // What is hidden stays so; what is not stays to be seen.
+		}
+		if h.settled(files, had) {
+			continue
+		}
+		if had != nil {
+			e.lift = append(e.lift, had.ID)
+		}
+		if h.expires(files, nil) {
+			e.tombstones = append(e.tombstones, h.tombstone(t, ulid.Make().String(), now))
+		}
+	}
+	for _, ts := range live { // Their rules are no more.
+		e.lift = append(e.lift, ts.ID)
+	}
+	slices.Sort(e.lift)
+	return e
+}
+
+// ruleTombstones returns the newest live tombstone of each rule, and the IDs of
+// older ones: two nodes may have added one each.
+func ruleTombstones(s *catalog.Snapshot, t series.Tenant) (map[string]*catalog.Tombstone, []string) {
+	var superseded []string
+	live := map[string]*catalog.Tombstone{}
+	for _, ts := range s.Tombstones(t) { // By Seq.
+		if ts.Cause != catalog.Expired {
+			continue
+		}
+		if older := live[ts.Rule]; older != nil {
+			superseded = append(superseded, older.ID)
+		}
+		live[ts.Rule] = ts
+	}
+	return live, superseded
+}
+
+// settled reports whether the live tombstone of the rule, or that there is none,
+// is as good as a new one.
+func (h horizon) settled(files staying, had *catalog.Tombstone) bool {
+	if had == nil {
+		return !h.expires(files, nil)
+	}
+	return h.marks(had) && had.MaxT <= h.MaxT && h.expires(files, nil) && !h.expires(files, had)
+}
+
+// expires reports whether a new tombstone of the rule may hide rows that had does
+// not: of files that had comes before, or of times that it does not reach. A
+// file that had was applied to already is not one of them.
+func (h horizon) expires(files staying, had *catalog.Tombstone) bool {
+	if h.MaxT == math.MinInt64 {
+		return false
+	}
+	for _, kind := range files.snapshot.Kinds(files.tenant) {
+		for _, f := range files.snapshot.Files(files.tenant, kind, math.MinInt64, h.MaxT, h.Matchers...) {
+			if !files.removed[f.ID] && (had == nil || f.Seq >= had.Seq || f.MaxT > had.MaxT && h.MaxT > had.MaxT) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// staying is a tenant's files without those that go as a whole.
+type staying struct {
+	snapshot *catalog.Snapshot
+	tenant   series.Tenant
+	removed  map[string]bool // By ID.
+}
+
+// loss is what would be gone from view as whole files.
+type loss struct {
+	tenant series.Tenant
+	files  []*catalog.File // To remove.
+	count  int             // They, and files that the default rule newly hides.
+	bytes  int64           // Of those counted.
+	all    int64           // Bytes of the tenant.
+}
+
+func (p *policy) loss(s *catalog.Snapshot, t series.Tenant, hs []horizon, had *catalog.Tombstone) loss {
+	l := loss{tenant: t}
+	byDefault := hs[len(hs)-1].MaxT
+	for _, kind := range s.Kinds(t) {
+		for _, f := range s.Files(t, kind, math.MinInt64, math.MaxInt64) {
+			l.all += f.Size
+			gone := f.MaxT <= expired(f, hs)
+			if gone {
+				l.files = append(l.files, f)
+			}
+			newly := f.MaxT <= byDefault && (had == nil || f.MaxT > had.MaxT || f.Seq >= had.Seq)
+			if gone || newly {
+				l.count++
+				l.bytes += f.Size
+			}
+		}
+	}
+	return l
+}
+
+func idsOf(files []*catalog.File) map[string]bool {
+	ids := make(map[string]bool, len(files))
+	for _, f := range files {
+		ids[f.ID] = true
+	}
+	return ids
+}
+
+// guard refuses what looks like a mistake.
+type guard struct {
+	share float64
+	files int
+}
+
+func (g guard) check(l loss) error {
+	if l.count <= g.files || float64(l.bytes) <= g.share*float64(l.all) {
+		return nil
+	}
+	return fmt.Errorf("retention of tenant %s would take away %d files at once, %.0f %% of its bytes; at most %.0f %% are allowed by MaxExpireShare, "+
+		"so none is: if it is meant, raise that for a while: %w", l.tenant, l.count, 100*float64(l.bytes)/float64(l.all), 100*g.share, errRefused)
+}
+
+// commitExpiry commits the tombstones first and in one edit, so that no row is
+// seen again between an old and a new one, and then removes files in batches.
+func (c *Compactor) commitExpiry(ctx context.Context, e expiry) error {
+	remove := e.remove
+	for first := true; len(remove) > 0 || first; first = false {
+		n := min(len(remove), expireBatch)
+		edit := catalog.Edit{Token: "expire/" + ulid.Make().String()}
+		if first {
+			edit.Tombstones, edit.Lift = e.tombstones, e.lift
+		}
+		for _, f := range remove[:n] {
+			edit.Remove = append(edit.Remove, f.ID)
+		}
+		if len(edit.Tombstones)+len(edit.Lift)+len(edit.Remove) == 0 {
+			return nil
+		}
+		if _, err := c.opts.Catalog.Commit(ctx, edit); err != nil {
+			return err
+		}
+		c.metrics.expired(remove[:n])
+		remove = remove[n:]
+	}
+	return nil
+}

@@ -1,0 +1,383 @@
+package compactor
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/prometheus/model/labels"
+
+	"herringbone/storage/catalog"
+	"herringbone/storage/series"
+)
+
+const hours = 24 * time.Hour // A day.
+
+func TestTheShortestMatchingRuleHolds(t *testing.T) {
+	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+	debug := Retain{Matchers: selector(t, "__name__", "debug_.*"), Keep: 7 * hours}
+	dev := Retain{Matchers: selector(t, "env", "dev"), Keep: 2 * hours}
+	audit := Retain{Matchers: selector(t, "__name__", "audit_.*"), Keep: 400 * hours}
+	forever := Retain{Matchers: selector(t, "keep", "yes")}
+	other := Retain{Tenant: "other", Matchers: selector(t, "env", "dev"), Keep: hours}
+	tests := map[string]struct {
+		rules  []Retain
+		series string // Labels.
+		want   time.Duration
+	}{
+		"without a rule the default holds":               {nil, "up", 30 * hours},
+		"a rule that does not match changes nothing":     {[]Retain{debug}, "up", 30 * hours},
+		"a rule may be shorter than the default":         {[]Retain{debug}, "debug_x", 7 * hours},
+		"a rule may be longer than the default":          {[]Retain{audit}, "audit_x", 400 * hours},
+		"a rule may keep for ever":                       {[]Retain{forever}, "up keep=yes", 0},
+		"of two the shorter holds":                       {[]Retain{debug, dev}, "debug_x env=dev", 2 * hours},
+		"of two the shorter holds in any order":          {[]Retain{dev, debug}, "debug_x env=dev", 2 * hours},
+		"a shorter one holds against one for ever":       {[]Retain{forever, dev}, "up keep=yes env=dev", 2 * hours},
+		"another tenant's rule does not hold":            {[]Retain{other}, "up env=dev", 30 * hours},
+		"the same selector twice is the shorter of both": {[]Retain{dev, {Matchers: dev.Matchers, Keep: 9 * hours}}, "up env=dev", 2 * hours},
+		"the same selector twice, once for ever":         {[]Retain{{Matchers: dev.Matchers}, dev}, "up env=dev", 2 * hours},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			p := &policy{rules: tt.rules, keep: 30 * hours, step: 1}
+			got, want := hiddenUntil(p.horizons("default", now), parse(tt.series)), p.cutoff(tt.want, now)
+			if got != want {
+				t.Errorf("hidden until %d, it should be %d", got, want)
+			}
+		})
+	}
+}
+
+func TestThePlannerKnowsTheLongestRule(t *testing.T) {
+	rule := func(tenant series.Tenant, keep time.Duration) Retain { return Retain{Tenant: tenant, Keep: keep} }
+	p := &policy{keep: 30 * hours, tenant: map[series.Tenant]time.Duration{"brief": hours, "ever": 0}, rules: []Retain{
+		rule("", 7*hours), rule("long", 90*hours), rule("law", 0), rule("law", 5*hours),
+	}}
+	for tenant, want := range map[series.Tenant]time.Duration{"default": 30 * hours, "brief": 7 * hours, "ever": 0, "long": 90 * hours, "law": 0} {
+		if got := p.longest(tenant); got != want {
+			t.Errorf("%s keeps %v", tenant, got)
+		}
+	}
+}
+
+// hiddenUntil is the last time that the horizons' tombstones hide of a series.
+func hiddenUntil(hs []horizon, ls labels.Labels) int64 {
+	maxT := int64(math.MinInt64)
+	for _, h := range hs {
+		if ts := h.tombstone("default", "1", time.Time{}); ts.HidesSeries(ls) {
+			maxT = max(maxT, ts.MaxT)
+		}
+	}
+	return maxT
+}
+
+func parse(text string) labels.Labels {
+	words := strings.Fields(text)
+	b := labels.NewBuilder(labels.FromStrings(labels.MetricName, words[0]))
+	for _, w := range words[1:] {
+		k, v, _ := strings.Cut(w, "=")
+		b.Set(k, v)
+	}
+	return b.Labels()
+}
+
+func TestCutoffIsNeverTooLateAndWholeBuckets(t *testing.T) {
+	seed := rand.Uint64()
+	r := rand.New(rand.NewPCG(seed, 1))
+	for range 2000 {
+		keep := time.Duration(1+r.Int64N(int64(3*365*hours)/1e6)) * time.Millisecond
+		now := time.UnixMilli(r.Int64N(4e12) - 1e12)
+		p := newPolicy(Options{Rules: []Rule{{Resolution: 5 * 60e3}, {Resolution: 90 * 60e3}, {Resolution: 3600e3}}})
+		maxT := p.cutoff(keep, now)
+		late := now.UnixMilli() - keep.Milliseconds() - maxT
+		if late <= 0 || late > max(keep.Milliseconds()/100, 60e3)+p.step {
+			t.Fatalf("seed %d: of %v at %v the last expired time is %d ms before the rule", seed, keep, now, late)
+		}
+		for _, resolution := range []int64{5 * 60e3, 90 * 60e3, 3600e3} {
+			if maxT%resolution != 0 {
+				t.Fatalf("seed %d: %d cuts a bucket of %d", seed, maxT, resolution)
+			}
+		}
+	}
+}
+
+func TestExpireHidesOldRowsOfMatchingSeries(t *testing.T) {
+	y := newYard(t, func(o *Options) {
+		o.DefaultKeep = 30 * hours
+		o.Retention = []Retain{{Matchers: selector(t, "env", "dev"), Keep: 7 * hours}}
+	})
+	f := y.add(y.on(20, 0))[0]
+	y.must(y.Expire(t.Context(), y.now))
+	visible := func(ls string, age time.Duration) bool {
+		m := y.catalog.Snapshot().Mask(&f).Of(parse(ls))
+		at := y.now.Add(-age).UnixMilli()
+		return !m.Covers(at, at)
+	}
+	for _, tt := range []struct {
+		series string
+		age    time.Duration
+		want   bool
+	}{
+		{"up env=dev", 6 * hours, true}, {"up env=dev", 7 * hours, true}, {"up env=dev", 7*hours + 2*time.Hour, false},
+		{"up env=dev", 19 * hours, false}, {"up", 19 * hours, true},
+	} {
+		if got := visible(tt.series, tt.age); got != tt.want {
+			t.Errorf("%s of %v ago: visible %t", tt.series, tt.age, got)
+		}
+	}
+}
+
+func TestExpireKeepsTombstonesWhileTheyAreGood(t *testing.T) {
+	y := newYard(t, func(o *Options) {
+		o.Retention = []Retain{{Matchers: selector(t, "env", "dev"), Keep: 7 * hours}}
+	})
+	y.add(y.on(20, 0))
+	edits := 0
+	for range 24 * 6 {
+		before := y.catalog.Snapshot().Version()
+		y.must(y.Expire(t.Context(), y.now))
+		edits += int(y.catalog.Snapshot().Version() - before)
+		y.now = y.now.Add(10 * time.Minute)
+		if n := len(y.catalog.Snapshot().Tombstones("default")); n != 1 {
+			t.Fatalf("%d tombstones of one rule", n)
+		}
+	}
+	if most := 16; edits > most { // A hundredth of 7 days is 101 minutes.
+		t.Errorf("%d edits in a day, at most %d are needed", edits, most)
+	}
+}
+
+func TestExpire(t *testing.T) {
+	dev := func(o *Options) { o.Retention = []Retain{{Matchers: selector(t, "env", "dev"), Keep: 7 * hours}} }
+	until := func(y *yard) []int64 {
+		var list []int64
+		for _, ts := range y.catalog.Snapshot().Tombstones("default") {
+			list = append(list, ts.MaxT)
+		}
+		return list
+	}
+	t.Run("nothing is hidden where nothing is old", func(t *testing.T) {
+		y := newYard(t, dev)
+		y.add(y.on(3, 0))
+		y.must(y.Expire(t.Context(), y.now))
+		if got := until(y); got != nil {
+			t.Errorf("tombstones until %v", got)
+		}
+	})
+	t.Run("what is written late is hidden by the next run", func(t *testing.T) {
+		y := newYard(t, dev)
+		y.add(y.on(20, 0))
+		y.must(y.Expire(t.Context(), y.now))
+		late := y.add(y.on(10, 9))[0]
+		live := func() *catalog.File {
+			for f := range y.catalog.Snapshot().All() {
+				if f.ID == late.ID {
+					return f
+				}
+			}
+			return nil
+		}
+		if y.catalog.Snapshot().Mask(live()) != nil {
+			t.Fatal("a tombstone hides what was written after it")
+		}
+		y.must(y.Expire(t.Context(), y.now))
+		if y.catalog.Snapshot().Mask(live()) == nil {
+			t.Error("late rows are still visible")
+		}
+		if n := len(until(y)); n != 1 {
+			t.Errorf("%d tombstones", n)
+		}
+	})
+	t.Run("a rule that is no more hides nothing any more", func(t *testing.T) {
+		y := newYard(t, dev)
+		y.add(y.on(20, 0))
+		y.must(y.Expire(t.Context(), y.now))
+		y.rebuild(nil)
+		y.must(y.Expire(t.Context(), y.now))
+		if got := until(y); got != nil {
+			t.Errorf("tombstones until %v", got)
+		}
+	})
+	t.Run("a rule that became longer shows again what was not purged", func(t *testing.T) {
+		y := newYard(t, dev)
+		y.add(y.on(20, 0))
+		y.must(y.Expire(t.Context(), y.now))
+		y.rebuild(func(o *Options) {
+			o.Retention = []Retain{{Matchers: selector(t, "env", "dev"), Keep: 14 * hours}}
+		})
+		y.must(y.Expire(t.Context(), y.now))
+		if diff := cmp.Diff([]int64{y.policy.cutoff(14*hours, y.now)}, until(y)); diff != "" {
+			t.Error(diff)
+		}
+	})
+	t.Run("what goes as a whole needs no tombstone", func(t *testing.T) {
+		y := newYard(t, func(o *Options) { o.DefaultKeep = 7 * hours })
+		y.add(y.on(20, 15))
+		y.must(y.Expire(t.Context(), y.now))
+		if got := until(y); got != nil || len(y.live()) != 0 {
+			t.Errorf("tombstones until %v, files %v", got, y.live())
+		}
+		y.add(nil) // The tenant is known again.
+		y.must(y.Expire(t.Context(), y.now))
+		if got := until(y); got != nil {
+			t.Errorf("a tombstone until %v was left behind", got)
+		}
+	})
+	t.Run("of two nodes' tombstones of one rule one stays", func(t *testing.T) {
+		y := newYard(t, dev)
+		y.add(y.on(20, 0))
+		h := y.policy.horizons("default", y.now)[0]
+		for _, id := range []string{"1", "2"} {
+			y.commit(catalog.Edit{Tombstones: []catalog.Tombstone{h.tombstone("default", id, y.now)}})
+		}
+		y.must(y.Expire(t.Context(), y.now))
+		if list := y.catalog.Snapshot().Tombstones("default"); len(list) != 1 || list[0].ID != "2" {
+			t.Errorf("tombstones are %v", list)
+		}
+	})
+	t.Run("a new rule is an exception of the default", func(t *testing.T) {
+		y := newYard(t, func(o *Options) { o.DefaultKeep = 7 * hours })
+		f := y.add(y.on(20, 0))[0]
+		y.must(y.Expire(t.Context(), y.now))
+		y.rebuild(func(o *Options) {
+			o.DefaultKeep = 7 * hours
+			o.Retention = []Retain{{Matchers: selector(t, "env", "audit")}}
+		})
+		y.must(y.Expire(t.Context(), y.now))
+		m := y.catalog.Snapshot().Mask(&f)
+		if m.Of(parse("up env=audit")) != nil || m.Of(parse("up")) == nil {
+			t.Error("the default holds where the rule does, or not where it should")
+		}
+	})
+}
+
+func TestExpireRemovesFilesThatAreOldAsAWhole(t *testing.T) {
+	y := newYard(t, func(o *Options) {
+		o.DefaultKeep = 30 * hours
+		o.Retention = []Retain{
+			{Matchers: selector(t, "__name__", "audit"), Keep: 90 * hours},
+			{Matchers: selector(t, "__name__", "law")},
+		}
+	})
+	named := func(older, newer int, name string) func(*catalog.File) {
+		return func(f *catalog.File) {
+			y.on(older, newer)(f)
+			f.MinName, f.MaxName = name, name
+		}
+	}
+	files := y.add(named(60, 40, "up"), named(60, 20, "up"), named(60, 40, "audit"), named(200, 100, "audit"), named(900, 800, "law"),
+		func(f *catalog.File) { y.on(60, 40)(f); f.Kind = catalog.Aggregates(300000) },
+		func(f *catalog.File) {
+			named(60, 40, "up")(f)
+			f.Kind = catalog.Aggregates(300000)
+		})
+	y.must(y.Expire(t.Context(), y.now))
+	want := []string{files[1].ID, files[2].ID, files[4].ID, files[5].ID} // The sixth may hold any name.
+	if diff := cmp.Diff(want, y.live()); diff != "" {
+		t.Errorf("wrong files live (-want +got):\n%s", diff)
+	}
+	if got := y.metric("herringbone_compactor_expired_files_total"); got != 3 {
+		t.Errorf("%v files counted", got)
+	}
+}
+
+func TestExpireRefusesToTakeAwayTooMuch(t *testing.T) {
+	y := newYard(t, func(o *Options) { o.DefaultKeep, o.Collect.MinFiles = 30*hours, 5 })
+	for range 6 {
+		y.add(y.on(60, 40))
+	}
+	y.add(y.on(3, 0))
+	before := y.live()
+	err := y.Expire(t.Context(), y.now)
+	if !errors.Is(err, errRefused) || !strings.Contains(err.Error(), "MaxExpireShare") {
+		t.Fatalf("expired: %v", err)
+	}
+	if diff := cmp.Diff(before, y.live()); diff != "" || len(y.catalog.Snapshot().Tombstones("default")) > 0 {
+		t.Errorf("something was taken away all the same: %s", diff)
+	}
+	if y.metric("herringbone_compactor_refused_total") != 1 {
+		t.Error("not counted")
+	}
+	y.rebuild(func(o *Options) { o.DefaultKeep, o.Collect.MinFiles, o.MaxExpireShare = 30*hours, 5, 1 })
+	y.must(y.Expire(t.Context(), y.now))
+	if n := len(y.live()); n != 1 {
+		t.Errorf("%d files live", n)
+	}
+}
+
+// The rules say which row is visible; whatever was written and compacted when,
+// after Expire the catalog says the same, to the roundness of cutoffs.
+func TestExpireShowsWhatTheRulesSay(t *testing.T) {
+	seed := rand.Uint64()
+	r := rand.New(rand.NewPCG(seed, 2))
+	for range 10 {
+		y := newYard(t, nil)
+		rules := randomRules(t, r)
+		keep := time.Duration(r.IntN(40)) * hours
+		y.rebuild(func(o *Options) { o.Retention, o.DefaultKeep, o.MaxExpireShare = rules, keep, 1 })
+		for range 6 {
+			older := r.IntN(100)
+			y.add(y.on(older, r.IntN(older+1)))
+			if r.IntN(2) == 0 {
+				y.must(y.Expire(t.Context(), y.now))
+			}
+			if r.IntN(2) == 0 {
+				y.must(y.Settle(t.Context()))
+			}
+			y.now = y.now.Add(time.Duration(r.IntN(72)) * time.Hour)
+		}
+		y.must(y.Expire(t.Context(), y.now))
+		version := y.catalog.Snapshot().Version()
+		y.must(y.Expire(t.Context(), y.now))
+		if v := y.catalog.Snapshot().Version(); v != version {
+			t.Fatalf("seed %d: retention changed the catalog twice at one time, to version %d", seed, v)
+		}
+		for range 200 {
+			ls := parse(fmt.Sprintf("m%d env=e%d zone=z%d", r.IntN(3), r.IntN(3), r.IntN(3)))
+			want := y.policy.cutoff(definition(rules, keep, ls), y.now)
+			for f := range y.catalog.Snapshot().All() {
+				if f.Level > 0 {
+					continue // Rows that a job has dropped are not this test's to know.
+				}
+				at := f.MinT + r.Int64N(f.MaxT-f.MinT+1)
+				if hidden := y.catalog.Snapshot().Mask(f).Of(ls).Covers(at, at); hidden != (at <= want) {
+					t.Fatalf("seed %d: %s at %d, rules %v, cutoff %d: hidden %t", seed, ls, at, rules, want, hidden)
+				}
+			}
+		}
+	}
+}
+
+func randomRules(t *testing.T, r *rand.Rand) []Retain {
+	var rules []Retain
+	for range r.IntN(4) {
+		label := []string{"__name__", "env", "zone"}[r.IntN(3)]
+		value := map[string]string{"__name__": "m", "env": "e", "zone": "z"}[label] + fmt.Sprint(r.IntN(3))
+		rules = append(rules, Retain{Matchers: selector(t, label, value), Keep: time.Duration(r.IntN(60)) * hours})
+	}
+	return rules
+}
+
+// definition is the rule in one sentence: the shortest of those that match, or
+// else the default.
+func definition(rules []Retain, keep time.Duration, ls labels.Labels) time.Duration {
+	shortest, found := time.Duration(0), false
+	for _, rule := range rules {
+		matches := true
+		for _, m := range rule.Matchers {
+			matches = matches && m.Matches(ls.Get(m.Name))
+		}
+		if matches && (!found || shortest == 0 || rule.Keep != 0 && rule.Keep < shortest) {
+			shortest, found = rule.Keep, true
+		}
+	}
+	if !found {
+		return keep
+	}
+	return shortest
+}

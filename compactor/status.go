@@ -1,0 +1,90 @@
+package compactor
+
+import (
+	"math"
+	"time"
+
+	"herringbone/storage/catalog"
+)
+
+// Status is what the compactor knows of itself and its catalog at one calendar.
+type Status struct {
+	Node        string               `json:"node"`
+	Time        time.Time            `json:"time"`
+	Version     int64                `json:"catalog_version"`
+	Levels      []LevelRecord        `json:"levels"`
+	Backlog     Backlog              `json:"backlog"`
+	Running     []JobRecord          `json:"running"`
+	Recent      []JobRecord          `json:"recent"` // That ended, newest first.
+	Retention   []RetentionRecord    `json:"retention"`
+	Tombstones  []ReceiptRecord      `json:"tombstones"` // Deletes that still hide rows.
+	Quarantined []QuarantineRecord   `json:"quarantined"`
+	LastSuccess map[string]time.Time `json:"last_success"` // By step, since the start.
+}
+
+// RetentionRecord is one rule for one tenant.
+type RetentionRecord struct {
+	Tenant string `json:"tenant"`
+	Rule   string `json:"rule"` // The selector, or "default".
+	Keep   string `json:"keep"` // A duration, or "forever".
+	// HiddenUntil is the last time that is hidden by now; nil: nothing is.
+	HiddenUntil *time.Time `json:"hidden_until"`
+}
+
+// QuarantineRecord is a damaged file.
+type QuarantineRecord struct {
+	ID    string    `json:"id"`
+	Name  string    `json:"name"`
+	What  string    `json:"what"`
+	Found time.Time `json:"found"`
+}
+
+// Status does no I/O: what others changed is in it after the next round.
+func (c *Compactor) Status() Status {
+	snapshot := c.opts.Catalog.Snapshot()
+	s := Status{
+		Node: c.opts.Node, Time: c.now().UTC(), Version: snapshot.Version(), Levels: levelsOf(snapshot),
+		Retention: []RetentionRecord{}, Tombstones: []ReceiptRecord{}, Quarantined: []QuarantineRecord{},
+	}
+	c.journal.show(&s)
+	for _, t := range snapshot.Tenants() {
+		hiddenUntil := map[string]int64{}
+		for _, ts := range snapshot.Tombstones(t) {
+			if ts.Cause == catalog.Expired {
+				hiddenUntil[ts.Rule] = ts.MaxT
+			} else {
+				s.Tombstones = append(s.Tombstones, receiptOf(ts))
+			}
+		}
+		for _, h := range c.policy.horizons(t, c.now()) {
+			s.Retention = append(s.Retention, retentionRecord(string(t), h, hiddenUntil))
+		}
+	}
+	for _, q := range c.quarantine.last() {
+		s.Quarantined = append(s.Quarantined, QuarantineRecord{ID: q.ID, Name: q.Name, What: q.What, Found: time.UnixMilli(q.At).UTC()})
+	}
+	return s
+}
+
+func retentionRecord(tenant string, h horizon, hiddenUntil map[string]int64) RetentionRecord {
+	r := RetentionRecord{Tenant: tenant, Rule: h.Rule, Keep: h.Keep.String()}
+	if h.Keep == 0 {
+		r.Keep = "forever"
+	}
+	if maxT, ok := hiddenUntil[h.Rule]; ok {
+		r.HiddenUntil = calendar(maxT)
+	}
+	return r
+}
+
+// calendar is a time for people; nil for one that means "without end".
+func calendar(ms int64) *time.Time {
+	if ms < math.MinInt64/1000000 || ms > math.MaxInt64/1000000 {
+		return nil
+	}
+	t := time.UnixMilli(ms).UTC()
+	if t.Year() < 0 || t.Year() > 9999 { // JSON has no others.
+		return nil
+	}
+	return &t
+}

@@ -1,0 +1,176 @@
+package promql
+
+import (
+	"context"
+	"math"
+
+	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/tsdb/chunkenc"
+	"github.com/prometheus/prometheus/util/annotations"
+
+	"herringbone/storage/series"
+)
+
+// bucketSet presents a series.AggregateSet, which is opened at the first Next,
+// as series of samples: a bucket is one sample at the time of one of its own.
+// What the sample's value is depends on the column that the selector's function
+// asks for.
+type bucketSet struct {
+	choice  *choice
+	marks   *marks
+	samples seriesSet // The same Select without aggregates.
+
+	set     series.AggregateSet
+	current series.AggregateSeries
+	err     error
+
+	// Of the series whose iterator was handed out last: functions on rows are
+	// evaluated for one series after the other.
+	merger merger
+	noted  bool // It was said of it that it may not be a counter.
+}
+
+// newBucketSet widens the query to whole buckets: all that begin or, if the
+// answer is approximate, end in its range.
+func newBucketSet(ctx context.Context, q *querier, m *marks, c *choice, query series.Query) *bucketSet {
+	query.MinT = floorTo(query.MinT-1, c.resolution) + 1
+	if c.approximate {
+		query.MaxT = ceilTo(query.MaxT, c.resolution)
+	} else {
+		query.MaxT = floorTo(query.MaxT, c.resolution)
+	}
+	return &bucketSet{choice: c, marks: m, samples: seriesSet{querier: q, ctx: ctx, query: query}}
+}
+
+func (s *bucketSet) Next() bool {
+	if s.err != nil {
+		return false
+	}
+	if s.set == nil {
+		if s.err = s.open(); s.err != nil {
+			return false
+		}
+	}
+	if !s.set.Next() {
+		s.err = sourceError(s.set.Err())
+		return false
+	}
+	s.current = s.set.At()
+	return true
+}
+
+func (s *bucketSet) open() error {
+	q := s.samples.querier
+	tenant, err := tenantOf(s.samples.ctx, q.fallback)
+	if err != nil {
+		return err
+	}
+	set, err := s.marks.source.SelectAggregates(s.samples.ctx, tenant, s.samples.query, s.choice.resolution)
+	if err != nil {
+		return sourceError(err)
+	}
+	s.set = set
+	q.open = append(q.open, set)
+	return nil
+}
+
+func (s *bucketSet) At() storage.Series                { return &bucketSeries{AggregateSeries: s.current, set: s} }
+func (s *bucketSet) Err() error                        { return s.err }
+func (s *bucketSet) Warnings() annotations.Annotations { return nil }
+
+// bucketSeries presents one series.AggregateSeries.
+type bucketSeries struct {
+	series.AggregateSeries
+	set *bucketSet
+}
+
+// Iterator reads the series, into the arrays of reuse if it is one of ours.
+func (s *bucketSeries) Iterator(reuse chunkenc.Iterator) chunkenc.Iterator {
+	q := s.set.samples.querier
+	it, ok := reuse.(*iterator)
+	if !ok || it.owner != q {
+		it = q.iterator()
+	}
+	s.set.noted = false
+	s.read(it)
+	return it
+}
+
+func (s *bucketSeries) read(it *iterator) {
+	m := &s.set.merger
+	m.rows = false
+	if err := s.AggregateSeries.Read(&m.samples, &m.buckets); err != nil {
+		it.fail(err)
+		return
+	}
+	if s.needsSamples(m) {
+		if err := s.set.samples.widen(); err != nil {
+			it.fail(err)
+			return
+		}
+		it.read(&promSeries{series: onlySamples{s.AggregateSeries}, set: &s.set.samples})
+		return
+	}
+	it.samples.Reset()
+	it.first, it.at, it.err = 0, -1, nil
+	it.floats[0].valid, it.floats[1].valid = false, false
+	if m.buckets.Len() == 0 {
+		*it.samples, m.samples = m.samples, *it.samples
+	} else {
+		m.merge(it.samples, s.set.choice.column)
+	}
+	err := s.lead(it)
+	if err == nil {
+		err = it.owner.hold(it)
+	}
+	if err != nil {
+		it.fail(err)
+	}
+}
+
+// lead puts the sample before a histogram that comes first before it, so that
+// resetHint finds it there.
+func (s *bucketSeries) lead(it *iterator) error {
+	if it.samples.Len() == 0 || it.samples.HistogramAt(0) == nil {
+		return nil
+	}
+	if err := s.set.samples.widen(); err != nil {
+		return err
+	}
+	all, before := &series.Samples{}, &series.Samples{} // The merger has those of rows.
+	if err := s.set.samples.widened(onlySamples{s.AggregateSeries}).Read(all); err != nil {
+		return err
+	}
+	if _, to := all.Range(math.MinInt64, it.samples.Times[0]-1); to > 0 {
+		before.AppendRange(all, to-1, to)
+		before.AppendRange(it.samples, 0, it.samples.Len())
+		it.samples = before
+		it.first, it.at = 1, 0
+	}
+	return nil
+}
+
+// needsSamples reports whether s is to be read from samples although the set is
+// not: histograms, of which the one before the range must be known, and counters
+// whose resets a bucket does not tell because it begins or ends with NaN.
+func (s *bucketSeries) needsSamples(m *merger) bool {
+	if m.buckets.Len() == 0 {
+		return m.samples.Histograms != nil
+	}
+	if s.set.choice.column != columnRows || s.set.choice.sole > 0 {
+		return false
+	}
+	for _, v := range m.buckets.Increases {
+		if math.IsNaN(v) {
+			return true
+		}
+	}
+	return false
+}
+
+// onlySamples is a series.Series of the samples alone.
+type onlySamples struct{ series.AggregateSeries }
+
+func (s onlySamples) Read(dst *series.Samples) error {
+	return s.AggregateSeries.Read(dst, &series.Aggregates{})
+}

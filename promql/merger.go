@@ -1,0 +1,128 @@
+package promql
+
+import (
+	"slices"
+
+	"herringbone/storage/series"
+)
+
+// column is what stands for a bucket in the eyes of the engine. A staleness
+// marker after its samples stands for itself.
+type column uint8
+
+const (
+	columnLast  column = iota // The last sample.
+	columnFirst               // The first sample.
+	columnMin                 // The least value, at the time of the last sample.
+	columnMax                 // The greatest, likewise.
+	// columnRows: the number of a row, which holds all that rowFunctions need, at
+	// the time of the last sample. Samples are rows too.
+	columnRows
+)
+
+// columns are the range functions that can be answered from buckets, and from
+// which column.
+var columns = map[string]column{
+	"last_over_time":        columnLast,
+	"ts_of_last_over_time":  columnLast,
+	"present_over_time":     columnLast,
+	"absent_over_time":      columnLast,
+	"first_over_time":       columnFirst,
+	"ts_of_first_over_time": columnFirst,
+	"min_over_time":         columnMin,
+	"max_over_time":         columnMax,
+	"count_over_time":       columnRows,
+	"sum_over_time":         columnRows,
+	"avg_over_time":         columnRows,
+	"rate":                  columnRows,
+	"increase":              columnRows,
+	"delta":                 columnRows,
+}
+
+// merger puts the samples and buckets of one series into one order.
+type merger struct {
+	samples series.Samples
+	buckets series.Aggregates
+	rows    bool // The values that merge made are numbers of rows.
+}
+
+// merge replaces what is in dst by samples and buckets.
+func (m *merger) merge(dst *series.Samples, c column) {
+	m.rows = c == columnRows
+	n := m.samples.Len() + m.buckets.Len()
+	dst.Times, dst.Values = slices.Grow(dst.Times, n), slices.Grow(dst.Values, n)
+	next := 0
+	for i := range m.buckets.Len() {
+		if next < m.samples.Len() {
+			first, _ := m.buckets.Times(i)
+			for ; next < m.samples.Len() && m.samples.Times[next] < first; next++ {
+				m.sample(dst, next)
+			}
+		}
+		m.bucket(dst, i, c)
+	}
+	for ; next < m.samples.Len(); next++ {
+		m.sample(dst, next)
+	}
+}
+
+func (m *merger) sample(dst *series.Samples, i int) {
+	t, v := m.samples.Times[i], m.samples.Values[i]
+	if h := m.samples.HistogramAt(i); h != nil {
+		dst.AppendHistogram(*h)
+		return
+	}
+	if m.rows && !m.samples.IsStale(i) {
+		v = float64(-1 - i)
+	}
+	dst.AppendFloat(t, v, 0)
+}
+
+func (m *merger) bucket(dst *series.Samples, i int, c column) {
+	b := &m.buckets
+	if b.Counts[i] > 0 {
+		switch c {
+		case columnLast:
+			dst.AppendFloat(b.LastTimes[i], b.Lasts[i], 0)
+		case columnFirst:
+			dst.AppendFloat(b.FirstTimes[i], b.Firsts[i], 0)
+		case columnMin:
+			dst.AppendFloat(b.LastTimes[i], b.Mins[i], 0)
+		case columnMax:
+			dst.AppendFloat(b.LastTimes[i], b.Maxs[i], 0)
+		case columnRows:
+			dst.AppendFloat(b.LastTimes[i], float64(i), 0)
+		}
+	}
+	if b.Stales[i] != 0 { // Range functions do not see it, but instants and histograms' resets do.
+		dst.AppendFloat(b.Stales[i], staleValue, 0)
+	}
+}
+
+// row is a bucket, or a sample as a bucket of its own.
+type row struct {
+	count, sum          float64
+	first, last         float64
+	firstTime, lastTime int64
+	resets              float64 // What a counter grew beyond last - first.
+}
+
+// row returns the row with a number that merge made: that of a bucket, or below
+// 0 of a sample.
+func (m *merger) row(number float64) row {
+	i := int(number)
+	if i < 0 {
+		t, v := m.samples.Times[-1-i], m.samples.Values[-1-i]
+		return row{count: 1, sum: v, first: v, last: v, firstTime: t, lastTime: t}
+	}
+	b := &m.buckets
+	r := row{
+		count: float64(b.Counts[i]), sum: b.Sums[i], first: b.Firsts[i], last: b.Lasts[i],
+		firstTime: b.FirstTimes[i], lastTime: b.LastTimes[i],
+	}
+	// Exactly 0 without resets, so that the sum over buckets is not rounded.
+	if plain := r.last - r.first; b.Increases[i] != plain {
+		r.resets = b.Increases[i] - plain
+	}
+	return r
+}

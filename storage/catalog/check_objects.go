@@ -1,0 +1,34 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+)
+
+// suspects finds damaged rows, and objects that are suspected to be nobody's
+// although a file names them.
+func (in *inspection) suspects(ctx context.Context, t *tx) error {
+	return eachSuspect(ctx, t, func(s Suspected, named bool, err error) error {
+		if err != nil {
+			in.find("", err.Error())
+		}
+		if named {
+			in.find("", fmt.Sprintf("object %.200q is suspected to be an orphan, but a file names it", s.Name))
+		}
+		return nil
+	}, ``)
+}
+
+// quarantine finds damaged rows, and those of files that are not live: they go
+// with their files.
+func (in *inspection) quarantine(ctx context.Context, t *tx) error {
+	return eachQuarantined(ctx, t, func(q Quarantined, live bool, err error) error {
+		if err != nil {
+			in.find(q.ID, err.Error())
+		}
+		if !live {
+			in.find(q.ID, "is in quarantine, but not live")
+		}
+		return nil
+	})
+}

@@ -1,0 +1,131 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/oklog/ulid/v2"
+	promlabels "github.com/prometheus/prometheus/model/labels"
+
+	"herringbone/storage/catalog"
+	"herringbone/storage/series"
+)
+
+// Delete hides the samples and exemplars of matching series in minT … maxT
+// (milliseconds, both included) from every read that begins after it returned.
+// What was acknowledged before the call is hidden, what is written after the
+// return is not; a write at the same time may be either. Compaction takes the
+// rows out of the files later.
+//
+// The tombstone it returns is the receipt: catalog.Receipt tells by its ID what
+// became of it. Hidden counts the rows that the delete hides, duplicates that are
+// in several files included; it is exact unless a compaction of the same files
+// is committed at the same moment. If nothing is hidden the tombstone is Done.
+//
+// Errors: no matcher that some label must satisfy, or minT after maxT, wraps
+// series.ErrInvalid; series.ErrNotReady before Replay and after Close. After any
+// other error the delete may have happened; repeating it is harmless.
+func (s *Store) Delete(ctx context.Context, t series.Tenant, minT, maxT int64, matchers []*promlabels.Matcher) (catalog.Tombstone, error) {
+	d := deletion{store: s, tombstone: catalog.Tombstone{
+		ID: ulid.Make().String(), Tenant: t, Cause: catalog.Deleted, Matchers: matchers,
+		MinT: minT, MaxT: maxT, Created: s.now().UnixMilli(),
+	}}
+	receipt, err := d.run(ctx)
+	if err != nil {
+		return catalog.Tombstone{}, fmt.Errorf("delete series: %w", err)
+	}
+	s.metrics.deleted(receipt)
+	return receipt, nil
+}
+
+// deletion is one call of Delete.
+type deletion struct {
+	store     *Store
+	tombstone catalog.Tombstone
+
+	counted map[string]hidden // By file ID: what the delete hides there.
+}
+
+func (d *deletion) run(ctx context.Context) (catalog.Tombstone, error) {
+	s := d.store
+	if err := d.validate(); err != nil {
+		return catalog.Tombstone{}, err
+	}
+	if _, err := s.generations(); err != nil {
+		return catalog.Tombstone{}, err
+	}
+	if err := s.Flush(ctx); err != nil {
+		return catalog.Tombstone{}, err
+	}
+	// Counting can take long: it is done while flushes go on, and again for what
+	// is new while they stand still.
+	if _, err := d.count(ctx, s.catalog.Snapshot()); err != nil {
+		return catalog.Tombstone{}, err
+	}
+	return d.commit(ctx)
+}
+
+func (d *deletion) validate() error {
+	t := &d.tombstone
+	if err := t.Validate(); err != nil {
+		return err
+	}
+	for _, m := range t.Matchers {
+		if !m.Matches("") {
+			return nil
+		}
+	}
+	return fmt.Errorf("at least one matcher must not match the empty string: %w", series.ErrInvalid)
+}
+
+// commit adds the tombstone. No generation is between the commit of its files
+// and being forgotten meanwhile: memory would show what the tombstone hides.
+func (d *deletion) commit(ctx context.Context) (catalog.Tombstone, error) {
+	s, none := d.store, catalog.Tombstone{}
+	s.flushing.Lock()
+	defer s.flushing.Unlock()
+	// A flush that failed may have been committed; only flushing it again tells.
+	if err := s.flushFrozenLocked(ctx); err != nil {
+		return none, err
+	}
+	before := s.catalog.Snapshot()
+	sum, err := d.count(ctx, before)
+	if err != nil {
+		return none, err
+	}
+	d.tombstone.Hidden = sum.rows
+	after, err := s.catalog.Commit(ctx, catalog.Edit{Token: "delete/" + d.tombstone.ID, Tombstones: []catalog.Tombstone{d.tombstone}})
+	if err != nil {
+		return none, err
+	}
+	// Where somebody else committed in between, there may be a file that was not
+	// looked at: whoever lifts tombstones that hide nothing will see.
+	if sum == (hidden{}) && after.Version() == before.Version()+1 {
+		if _, err := s.catalog.Commit(ctx, catalog.Edit{Token: "lift/" + d.tombstone.ID, Lift: []string{d.tombstone.ID}}); err != nil {
+			return none, err
+		}
+	}
+	return s.catalog.Receipt(ctx, d.tombstone.ID)
+}
+
+// count returns what the delete hides in the files of a snapshot.
+func (d *deletion) count(ctx context.Context, snapshot *catalog.Snapshot) (sum hidden, err error) {
+	t := d.tombstone
+	t.Seq = snapshot.Version() + 1 // So that it hides what is there.
+	counted := map[string]hidden{}
+	for _, kind := range snapshot.Kinds(t.Tenant) {
+		for _, f := range snapshot.Files(t.Tenant, kind, t.MinT, t.MaxT, t.Matchers...) {
+			h, known := d.counted[f.ID]
+			if !known {
+				if h, err = d.store.hiddenIn(ctx, f, &t, snapshot.Mask(f)); err != nil {
+					return hidden{}, fmt.Errorf("count what is hidden: %w", err)
+				}
+			}
+			counted[f.ID] = h
+			sum.rows += h.rows
+			sum.exemplars += h.exemplars
+		}
+	}
+	d.counted = counted
+	return sum, nil
+}

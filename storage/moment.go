@@ -1,0 +1,37 @@
+package storage
+
+import (
+	"fmt"
+
+	"herringbone/storage/catalog"
+	"herringbone/storage/series"
+)
+
+// maxLooks bounds how often a reader looks again because tombstones came or went
+// between its look at memory and its look at the catalog, which are a few
+// instructions apart.
+const maxLooks = 100
+
+// moment returns what a read looks at: memory, oldest first, and then the
+// catalog. In this order, so that a sample in motion is seen once or twice,
+// never zero times.
+//
+// No tombstone came between the two: a delete flushes before it commits, so
+// memory of before it together with files of after it would show some of what it
+// hides and not the rest.
+func (s *Store) moment() ([]*generation, *catalog.Snapshot, error) {
+	before := s.catalog.Snapshot().TombstonesVersion()
+	for range maxLooks {
+		generations, err := s.generations()
+		if err != nil {
+			return nil, nil, err
+		}
+		snapshot := s.catalog.Snapshot()
+		after := snapshot.TombstonesVersion()
+		if after == before {
+			return generations, snapshot, nil
+		}
+		before = after
+	}
+	return nil, nil, fmt.Errorf("tombstones came or went at each of %d looks: %w", maxLooks, series.ErrOverload)
+}
