@@ -32,7 +32,7 @@ func fsck(ctx context.Context, f flags, cfg Config, stdout io.Writer) (err error
 	defer func() { err = errors.Join(err, c.close()) }()
 
 	findings := 0
-	o := storage.FsckOptions{Node: cfg.Storage.options(f.dataDir).Node, Orphans: f.orphans}
+	o := storage.FsckOptions{Node: cfg.Storage.options(f.dataDir).Node, Orphans: f.orphans, Suspect: f.orphans}
 	err = storage.Fsck(ctx, c.fs, c.bucket, c.catalog, f.dataDir, o, func(f storage.Finding) {
 		findings++
 		fmt.Fprintf(stdout, "%s: %s\n", f.Kind, f.What)

@@ -27,7 +27,10 @@ type RetentionRecord struct {
 	Tenant string `json:"tenant"`
 	Rule   string `json:"rule"` // The selector, or "default".
 	Keep   string `json:"keep"` // A duration, or "forever".
-	// HiddenUntil is the last time that is hidden by now; nil: nothing is.
+	// Cutoff is the time up to which samples expire now; nil: none does.
+	Cutoff *time.Time `json:"cutoff"`
+	// HiddenUntil is the last time that a tombstone hides by now; nil: there is nothing
+	// to hide but what went as whole files.
 	HiddenUntil *time.Time `json:"hidden_until"`
 }
 
@@ -71,6 +74,7 @@ func retentionRecord(tenant string, h horizon, hiddenUntil map[string]int64) Ret
 	if h.Keep == 0 {
 		r.Keep = "forever"
 	}
+	r.Cutoff = calendar(h.MaxT)
 	if maxT, ok := hiddenUntil[h.Rule]; ok {
 		r.HiddenUntil = calendar(maxT)
 	}

@@ -308,8 +308,8 @@ func (h *history) expire() {
 	var status struct {
 		Data struct {
 			Retention []struct {
-				Rule  string     `json:"rule"`
-				Until *time.Time `json:"hidden_until"`
+				Rule   string     `json:"rule"`
+				Cutoff *time.Time `json:"cutoff"`
 			} `json:"retention"`
 		} `json:"data"`
 	}
@@ -321,12 +321,14 @@ func (h *history) expire() {
 		`{__name__="gauge",host="h3"}`: {labels.MustNewMatcher(labels.MatchEqual, "__name__", "gauge"), labels.MustNewMatcher(labels.MatchEqual, "host", "h3")},
 	}
 	for _, r := range status.Data.Retention {
-		if matchers, ok := rules[r.Rule]; ok && r.Until != nil {
-			h.note("expire %s up to %d: %d samples", r.Rule, r.Until.UnixMilli(), h.model.remove(0, r.Until.UnixMilli(), matchers...))
+		if matchers, ok := rules[r.Rule]; ok && r.Cutoff != nil {
+			h.note("expire %s up to %d: %d samples", r.Rule, r.Cutoff.UnixMilli(), h.model.remove(0, r.Cutoff.UnixMilli(), matchers...))
 			delete(rules, r.Rule)
 		}
 	}
-	h.note("expire: %d rules had nothing to hide", len(rules))
+	if len(rules) > 0 {
+		h.t.Fatalf("rules of retention are missing: %s", text)
+	}
 }
 
 // patient repeats a question that ran into its time-out: that is an answer, too,
