@@ -41,6 +41,16 @@ func floatColumns(a *series.Aggregates) [pageStaleTime + 1]*[]float64 {
 	}
 }
 
+// isInts says of which of the two a column is.
+func isInts(kind int) bool {
+	switch kind {
+	case pageEnd, pageCount, pageFirstTime, pageLastTime, pageStaleTime:
+		return true
+	default:
+		return false
+	}
+}
+
 // add takes rows [from, to) of a until the page is full, and says how many.
 func (c *aggregateColumns) add(a *series.Aggregates, from, to int) int {
 	to = min(to, from+c.pageRows-c.pageLen())

@@ -5,47 +5,6 @@ import "herringbone/storage/series"
 // bucketBytes is the memory of a bucket.
 const bucketBytes = 11 * 8
 
-// aggregatePage is one page group of aggregates, decoded.
-type aggregatePage struct {
-	group int // Number in index.groups; -1 is none.
-	rows  series.Aggregates
-	pages aggregatePages // Its memory is used again.
-}
-
-// load decodes group g, unless it is the one that a holds.
-func (a *aggregatePage) load(r *Reader, g int) error {
-	if a.group == g {
-		return nil
-	}
-	z, err := takeInflater()
-	if err != nil {
-		return err
-	}
-	p := &a.pages
-	p.r, p.inflater = r, z
-	defer p.close()
-	a.group = -1 // Until all is well.
-	group := &r.index.groups[g]
-	for kind, column := range intColumns(&a.rows) {
-		if column != nil {
-			*column = resize(*column, group.rows)
-			if err := p.readInts(&group.pages[kind], kind, *column); err != nil {
-				return err
-			}
-		}
-	}
-	for kind, column := range floatColumns(&a.rows) {
-		if column != nil {
-			*column = resize(*column, group.rows)
-			if err := p.readFloats(&group.pages[kind], kind, *column); err != nil {
-				return err
-			}
-		}
-	}
-	a.group = g
-	return nil
-}
-
 // aggregatePages reads pages of aggregates.
 type aggregatePages struct {
 	pageReader
@@ -53,13 +12,31 @@ type aggregatePages struct {
 	floats []float64
 }
 
+// readColumn decodes one column of a page group into d, whose memory it may reuse.
+func (p *aggregatePages) readColumn(group *pageGroup, kind int, d *decoded) error {
+	if p.inflater == nil {
+		z, err := takeInflater()
+		if err != nil {
+			return err
+		}
+		p.inflater = z
+	}
+	times, values := d.times, d.values
+	*d = decoded{group: -1}
+	if kind == pageEnd {
+		p.reads.Decoded(group.rows)
+	}
+	if isInts(kind) {
+		d.times = resize(times, group.rows)
+		return p.readInts(&group.pages[kind], kind, d.times)
+	}
+	d.values = resize(values, group.rows)
+	return p.readFloats(&group.pages[kind], kind, d.values)
+}
+
 // readInts decodes a page of integers, one element of dst a row; rows without one
 // are 0.
 func (p *aggregatePages) readInts(at *page, kind int, dst []int64) error {
-	if at.size == 0 {
-		clear(dst)
-		return nil
-	}
 	body, err := p.loadBody(at, kind)
 	if err != nil {
 		return err
@@ -82,10 +59,6 @@ func (p *aggregatePages) readInts(at *page, kind int, dst []int64) error {
 
 // readFloats is readInts for doubles.
 func (p *aggregatePages) readFloats(at *page, kind int, dst []float64) error {
-	if at.size == 0 {
-		clear(dst)
-		return nil
-	}
 	body, err := p.loadBody(at, kind)
 	if err != nil {
 		return err

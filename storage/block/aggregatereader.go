@@ -1,9 +1,7 @@
 package block
 
 import (
-	"fmt"
 	"io"
-	"math"
 	"sync"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -17,7 +15,7 @@ type AggregateReader struct {
 	file *Reader // Of the index and the footer; it reads no samples.
 
 	mu   sync.Mutex     // Guards idle.
-	idle *aggregatePage // The page decoded last, unless somebody is using it.
+	idle *AggregateScan // For Read: it has the page decoded last. nil while in use.
 }
 
 // OpenAggregates is Open for a file of aggregates.
@@ -28,6 +26,10 @@ func OpenAggregates(r io.ReaderAt, size int64, name string, tail int64, tailCRC 
 	}
 	return &AggregateReader{file: file}, nil
 }
+
+// UseCache makes scans keep and look for decoded columns in c. It must be called
+// before the first Scan.
+func (r *AggregateReader) UseCache(c *Cache) { r.file.UseCache(c) }
 
 // Name is what OpenAggregates was given.
 func (r *AggregateReader) Name() string { return r.file.name }
@@ -70,26 +72,14 @@ func (r *AggregateReader) LabelValues(name string, matchers []*labels.Matcher, m
 }
 
 // Read appends the series' buckets that end in minEnd … maxEnd, both included, to
-// dst. Reading series in file order is the fast way: the page decoded last is
-// kept. A damaged file is a CorruptError; dst may then hold a part.
+// dst, with all columns. Reading series in file order is the fast way: the page
+// decoded last is kept; the cache is not used. A damaged file is a CorruptError;
+// dst may then hold a part.
 func (r *AggregateReader) Read(ref Ref, minEnd, maxEnd int64, dst *series.Aggregates) error {
-	page := r.take()
-	defer r.give(page)
-	s := Scan{reader: r.file, minT: minEnd, maxT: maxEnd}
-	// What a bucket holds may begin before its end, but not after it.
-	ref.MaxT = math.MaxInt64
-	for g := range s.groups(ref) {
-		if err := page.load(r.file, g); err != nil {
-			return fmt.Errorf("read aggregates: %w", err)
-		}
-		group := &r.file.index.groups[g]
-		from := int(max(ref.FirstRow-group.firstRow, 0))
-		to := int(min(ref.FirstRow+ref.Rows-group.firstRow, int64(group.rows)))
-		part := series.Aggregates{Ends: page.rows.Ends[from:to]}
-		first, last := part.Range(minEnd, maxEnd)
-		dst.AppendRange(&page.rows, from+first, from+last)
-	}
-	return nil
+	scan := r.take()
+	defer r.give(scan)
+	scan.minEnd, scan.maxEnd = minEnd, maxEnd
+	return scan.Read(ref, func(a *series.Aggregates) { dst.AppendRange(a, 0, a.Len()) })
 }
 
 // Each calls fn for every series in file order with all of its buckets, which
@@ -109,21 +99,22 @@ func (r *AggregateReader) Each(fn func(labels.Labels, *series.Aggregates) error)
 	return nil
 }
 
-// take returns the page that was decoded last, for the caller alone, or memory
-// for another.
-func (r *AggregateReader) take() *aggregatePage {
+// take returns the scan that has the page decoded last, for the caller alone, or a
+// new one.
+func (r *AggregateReader) take() *AggregateScan {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	page := r.idle
+	scan := r.idle
 	r.idle = nil
-	if page == nil {
-		page = &aggregatePage{group: -1}
+	if scan == nil {
+		scan = r.Scan(series.AllAggregates, minTime, maxTime)
+		scan.cache = nil // It is never closed, so it must hold nothing of it.
 	}
-	return page
+	return scan
 }
 
-func (r *AggregateReader) give(page *aggregatePage) {
+func (r *AggregateReader) give(scan *AggregateScan) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.idle = page
+	r.idle = scan
 }

@@ -29,13 +29,14 @@ type CacheStats struct {
 // they drop it.
 const maxSpare = 16
 
-// cacheKey names a page group: files never change, so their name is enough.
+// cacheKey names a page group of samples, or one column of a page group of
+// aggregates: files never change, so their name is enough.
 type cacheKey struct {
-	file  string
-	group int
+	file          string
+	group, column int // column is 0 for samples.
 }
 
-// cacheEntry is one page group, perhaps still being read.
+// cacheEntry is what a key names, perhaps still being read.
 type cacheEntry struct {
 	key   cacheKey
 	ready chan struct{} // Closed when page and err are set.

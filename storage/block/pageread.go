@@ -51,7 +51,7 @@ type pageReader struct {
 func (p *pageReader) fetch(g int, spare *decoded) (held, error) {
 	if c := p.r.cache; c != nil {
 		missed := false
-		e, err := c.take(cacheKey{p.r.name, g}, func(d *decoded) error {
+		e, err := c.take(cacheKey{file: p.r.name, group: g}, func(d *decoded) error {
 			missed = true
 			return p.read(g, d)
 		})

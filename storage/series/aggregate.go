@@ -13,6 +13,9 @@ import (
 //
 // A bucket with Counts 0 holds nothing but a staleness marker: its Mins to
 // LastTimes mean nothing and are 0.
+//
+// Columns that were not asked for (see AggregateColumns) have no elements. All
+// functions leave them alone.
 type Aggregates struct {
 	Ends   []int64 // Milliseconds.
 	Counts []int64 // Of samples; staleness markers are not counted.
@@ -46,13 +49,45 @@ type AggregateSource interface {
 	// Resolutions returns, rising, those of which there may be aggregates of
 	// matching series in the query's range. It does no I/O.
 	Resolutions(t Tenant, q Query) []Resolution
-	// SelectAggregates is Source.Select, but where there are aggregates of the
-	// resolution (milliseconds) that tell of all samples of a series' day, these
-	// are returned instead of the samples. Buckets have their samples in the
-	// query's range, so it should begin after and end at a multiple of the
-	// resolution; those that lie across its ends are left out.
-	SelectAggregates(ctx context.Context, t Tenant, q Query, resolution int64) (AggregateSet, error)
+	// SelectAggregates is Source.Select, but where there are aggregates that tell
+	// of all samples of a series' day, and of which buckets of the wanted
+	// resolution can be made, these are returned instead of the samples. Buckets
+	// have their samples in the query's range, so it should begin after and end at
+	// a multiple of the resolution; those that lie across its ends are left out.
+	SelectAggregates(ctx context.Context, t Tenant, q AggregateQuery) (AggregateSet, error)
 }
+
+// AggregateQuery is what a read of aggregates asks for.
+type AggregateQuery struct {
+	Query
+	// Resolution is that of the buckets to return, in milliseconds.
+	Resolution int64
+	// Coarsest bounds the resolution of aggregates that are read; 0 does not.
+	Coarsest int64
+	Columns  AggregateColumns
+}
+
+// Uses reports whether buckets that are asked for may be made of aggregates of
+// the resolution.
+func (q *AggregateQuery) Uses(resolution int64) bool {
+	return resolution > 0 && q.Resolution%resolution == 0 && (q.Coarsest == 0 || resolution <= q.Coarsest)
+}
+
+// AggregateColumns is a set of columns of Aggregates. Ends, Counts, LastTimes and
+// Stales are always read.
+type AggregateColumns uint8
+
+// The columns that are read if they are asked for.
+const (
+	AggregateMin AggregateColumns = 1 << iota
+	AggregateMax
+	AggregateSum
+	AggregateFirst    // Firsts and FirstTimes.
+	AggregateLast     // Lasts.
+	AggregateIncrease // Only together with AggregateFirst and AggregateLast.
+
+	AllAggregates AggregateColumns = 1<<iota - 1
+)
 
 // AggregateSet is a Set of AggregateSeries.
 type AggregateSet interface {
@@ -67,7 +102,8 @@ type AggregateSet interface {
 type AggregateSeries interface {
 	Labels() labels.Labels
 	// Read replaces what is in samples and buckets, each in the order of time. No
-	// sample lies inside of a bucket's first to last time. Read may be called from
-	// any goroutine.
+	// sample lies inside of a bucket's first to last time; where some lie between
+	// two parts of a bucket, the parts come as two rows with the same end. Read may
+	// be called from any goroutine.
 	Read(samples *Samples, buckets *Aggregates) error
 }

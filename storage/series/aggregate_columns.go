@@ -9,25 +9,76 @@ import (
 func (a *Aggregates) Reset() { a.truncate(0) }
 
 func (a *Aggregates) truncate(n int) {
-	a.Ends, a.Counts = a.Ends[:n], a.Counts[:n]
-	a.Mins, a.Maxs, a.Sums = a.Mins[:n], a.Maxs[:n], a.Sums[:n]
-	a.Firsts, a.Lasts, a.FirstTimes, a.LastTimes = a.Firsts[:n], a.Lasts[:n], a.FirstTimes[:n], a.LastTimes[:n]
-	a.Increases, a.Stales = a.Increases[:n], a.Stales[:n]
+	a.Ends, a.Counts = shorten(a.Ends, n), shorten(a.Counts, n)
+	a.Mins, a.Maxs, a.Sums = shorten(a.Mins, n), shorten(a.Maxs, n), shorten(a.Sums, n)
+	a.Firsts, a.Lasts = shorten(a.Firsts, n), shorten(a.Lasts, n)
+	a.FirstTimes, a.LastTimes = shorten(a.FirstTimes, n), shorten(a.LastTimes, n)
+	a.Increases, a.Stales = shorten(a.Increases, n), shorten(a.Stales, n)
 }
+
+func shorten[T any](column []T, n int) []T { return column[:min(n, len(column))] }
 
 // AppendRange adds the buckets from up to, not including, to of o, as they are.
 func (a *Aggregates) AppendRange(o *Aggregates, from, to int) {
-	a.Ends = append(a.Ends, o.Ends[from:to]...)
-	a.Counts = append(a.Counts, o.Counts[from:to]...)
-	a.Mins = append(a.Mins, o.Mins[from:to]...)
-	a.Maxs = append(a.Maxs, o.Maxs[from:to]...)
-	a.Sums = append(a.Sums, o.Sums[from:to]...)
-	a.Firsts = append(a.Firsts, o.Firsts[from:to]...)
-	a.Lasts = append(a.Lasts, o.Lasts[from:to]...)
-	a.FirstTimes = append(a.FirstTimes, o.FirstTimes[from:to]...)
-	a.LastTimes = append(a.LastTimes, o.LastTimes[from:to]...)
-	a.Increases = append(a.Increases, o.Increases[from:to]...)
-	a.Stales = append(a.Stales, o.Stales[from:to]...)
+	a.Ends = extend(a.Ends, o.Ends, from, to)
+	a.Counts = extend(a.Counts, o.Counts, from, to)
+	a.Mins = extend(a.Mins, o.Mins, from, to)
+	a.Maxs = extend(a.Maxs, o.Maxs, from, to)
+	a.Sums = extend(a.Sums, o.Sums, from, to)
+	a.Firsts = extend(a.Firsts, o.Firsts, from, to)
+	a.Lasts = extend(a.Lasts, o.Lasts, from, to)
+	a.FirstTimes = extend(a.FirstTimes, o.FirstTimes, from, to)
+	a.LastTimes = extend(a.LastTimes, o.LastTimes, from, to)
+	a.Increases = extend(a.Increases, o.Increases, from, to)
+	a.Stales = extend(a.Stales, o.Stales, from, to)
+}
+
+func extend[T any](dst, column []T, from, to int) []T {
+	if len(column) == 0 {
+		return dst
+	}
+	return append(dst, column[from:to]...)
+}
+
+// Slice returns the buckets from up to, not including, to. They share their memory
+// with a.
+func (a *Aggregates) Slice(from, to int) Aggregates {
+	return Aggregates{
+		Ends: cut(a.Ends, from, to), Counts: cut(a.Counts, from, to),
+		Mins: cut(a.Mins, from, to), Maxs: cut(a.Maxs, from, to), Sums: cut(a.Sums, from, to),
+		Firsts: cut(a.Firsts, from, to), Lasts: cut(a.Lasts, from, to),
+		FirstTimes: cut(a.FirstTimes, from, to), LastTimes: cut(a.LastTimes, from, to),
+		Increases: cut(a.Increases, from, to), Stales: cut(a.Stales, from, to),
+	}
+}
+
+func cut[T any](column []T, from, to int) []T {
+	if len(column) == 0 {
+		return nil
+	}
+	return column[from:to]
+}
+
+// Keep drops all columns that are not always read but those in c.
+func (a *Aggregates) Keep(c AggregateColumns) {
+	if c&AggregateMin == 0 {
+		a.Mins = a.Mins[:0]
+	}
+	if c&AggregateMax == 0 {
+		a.Maxs = a.Maxs[:0]
+	}
+	if c&AggregateSum == 0 {
+		a.Sums = a.Sums[:0]
+	}
+	if c&AggregateFirst == 0 {
+		a.Firsts, a.FirstTimes = a.Firsts[:0], a.FirstTimes[:0]
+	}
+	if c&AggregateLast == 0 {
+		a.Lasts = a.Lasts[:0]
+	}
+	if c&AggregateIncrease == 0 {
+		a.Increases = a.Increases[:0]
+	}
 }
 
 // Range returns the indexes [from, to) of the buckets that end in minEnd …
@@ -52,75 +103,4 @@ func (a *Aggregates) Times(i int) (first, last int64) {
 	default:
 		return a.FirstTimes[i], a.LastTimes[i]
 	}
-}
-
-// bucket is one row of Aggregates.
-type bucket struct {
-	end, count          int64
-	min, max, sum       float64
-	first, last         float64
-	firstTime, lastTime int64
-	increase            float64
-	stale               int64
-}
-
-func (a *Aggregates) at(i int) bucket {
-	return bucket{
-		end: a.Ends[i], count: a.Counts[i], min: a.Mins[i], max: a.Maxs[i], sum: a.Sums[i],
-		first: a.Firsts[i], last: a.Lasts[i], firstTime: a.FirstTimes[i], lastTime: a.LastTimes[i],
-		increase: a.Increases[i], stale: a.Stales[i],
-	}
-}
-
-// add appends b, or joins it to the last bucket if that has the same end.
-func (a *Aggregates) add(b bucket) {
-	if n := a.Len(); n > 0 && a.Ends[n-1] == b.end {
-		b = a.at(n - 1).join(b)
-		a.truncate(n - 1)
-	}
-	a.Ends, a.Counts = append(a.Ends, b.end), append(a.Counts, b.count)
-	a.Mins, a.Maxs, a.Sums = append(a.Mins, b.min), append(a.Maxs, b.max), append(a.Sums, b.sum)
-	a.Firsts, a.Lasts = append(a.Firsts, b.first), append(a.Lasts, b.last)
-	a.FirstTimes, a.LastTimes = append(a.FirstTimes, b.firstTime), append(a.LastTimes, b.lastTime)
-	a.Increases, a.Stales = append(a.Increases, b.increase), append(a.Stales, b.stale)
-}
-
-// join returns the bucket of the samples of b and, later, o. It is associative,
-// but for the rounding of sums, and of increases with resets.
-func (b bucket) join(o bucket) bucket {
-	switch {
-	case o.count == 0:
-		if b.stale == 0 {
-			b.stale = o.stale
-		}
-		return b
-	case b.count == 0:
-		o.end = b.end
-		return o
-	}
-	resets := b.resets() + o.resets()
-	if o.first < b.last {
-		resets += b.last
-	}
-	if o.min < b.min || math.IsNaN(b.min) {
-		b.min = o.min
-	}
-	if o.max > b.max || math.IsNaN(b.max) {
-		b.max = o.max
-	}
-	b.sum += o.sum
-	b.count += o.count
-	b.last, b.lastTime, b.stale = o.last, o.lastTime, o.stale
-	b.increase = b.last - b.first + resets
-	return b
-}
-
-// resets is what resets of the counter add to the difference of last and first.
-// It is exactly 0 if there is none.
-func (b bucket) resets() float64 {
-	plain := b.last - b.first
-	if b.increase == plain || math.IsNaN(plain) { // Infinity minus infinity is none.
-		return 0
-	}
-	return b.increase - plain
 }

@@ -25,21 +25,8 @@ func AppendAggregates(dst *Aggregates, s *Samples, resolution int64) {
 		}
 		b := aggregate(s.Times[from:to], s.Values[from:to])
 		b.end = end
-		dst.add(b)
+		dst.add(b, AllAggregates)
 		from = to
-	}
-}
-
-// Coarsen adds the buckets of a to dst as buckets of resolution milliseconds,
-// which is a multiple of the resolution of a or the same. Neighbours that get
-// the same end become one, what a counter grew between them included: so the two
-// parts of a bucket that was cut at midnight become whole. dst is as
-// AppendAggregates wants it.
-func Coarsen(dst *Aggregates, a *Aggregates, resolution int64) {
-	for i := range a.Len() {
-		b := a.at(i)
-		b.end = bucketEnd(b.end, resolution)
-		dst.add(b)
 	}
 }
 
