@@ -151,6 +151,9 @@ func (s StorageConfig) retain() ([]compactor.Retain, error) {
 		if err != nil {
 			return nil, fmt.Errorf("configuration key storage.retention_rules[%d].match: %w", i, err)
 		}
+		if _, err := series.ParseTenant(r.Tenant); err != nil && r.Tenant != "" {
+			return nil, fmt.Errorf("configuration key storage.retention_rules[%d].tenant: %w", i, err)
+		}
 		if r.Keep <= 0 {
 			return nil, fmt.Errorf("configuration key storage.retention_rules[%d].keep is %v, it must be more than 0", i, r.Keep)
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -87,6 +88,19 @@ func TestConfigMistakes(t *testing.T) {
 		"no tags":                 {"storage: {partition_tags: {x: []}}\n", []string{"storage.partition_tags.x"}},
 		"tag without label":       {"storage: {partition_tags: {x: [{buckets: 2}]}}\n", []string{"storage.partition_tags.x[0].label"}},
 		"tag twice":               {"storage: {partition_tags: {x: [{label: a}, {label: a}]}}\n", []string{"storage.partition_tags.x[1].label"}},
+		"no pause":                {"compaction: {interval: 0s}\n", []string{"compaction.interval"}},
+		"memory for nothing":      {"compaction: {memory: 1MiB}\n", []string{"compaction.memory"}},
+		"more than a core":        {"compaction: {duty: 1.5}\n", []string{"compaction.duty"}},
+		"unknown unit":            {"compaction: {units: [week, fortnight]}\n", []string{"compaction.units", "fortnight"}},
+		"window across days":      {"compaction: {window: 7h}\n", []string{"Window", "divide the day"}},
+		"grace below a query":     {"collection: {grace: 5m}\n", []string{"Grace", "10m"}},
+		"share above all":         {"collection: {max_share: 2}\n", []string{"MaxShare"}},
+		"rule without selector":   {"storage: {retention_rules: [{keep: 1d}]}\n", []string{"storage.retention_rules[0].match"}},
+		"rule of a bad selector":  {"storage: {retention_rules: [{match: '{a=}', keep: 1d}]}\n", []string{"storage.retention_rules[0].match"}},
+		"rule that keeps nothing": {"storage: {retention_rules: [{match: '{a=\"b\"}'}]}\n", []string{"storage.retention_rules[0].keep"}},
+		"rule of a bad tenant":    {"storage: {retention_rules: [{tenant: ../x, match: '{a=\"b\"}', keep: 1d}]}\n", []string{"storage.retention_rules[0].tenant"}},
+		"odd resolution":          {"downsampling: [{resolution: 7m, after: 30d}]\n", []string{"downsampling[0]", "divide the day"}},
+		"bad downsampling match":  {"downsampling: [{match: '{', resolution: 5m, after: 30d}]\n", []string{"downsampling[0].match"}},
 		"too many buckets":        {"storage: {partition_tags: {x: [{label: a, buckets: 99999}]}}\n", []string{"storage.partition_tags.x[0].buckets"}},
 	}
 	for name, tt := range tests {
@@ -122,6 +136,39 @@ func TestConfigRoundTrip(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// README lists all keys with their defaults.
+func TestReadmeConfiguration(t *testing.T) {
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(text), "## Configuration")
+	_, after, _ = strings.Cut(after, "```yaml\n")
+	block, _, found := strings.Cut(after, "```")
+	if !found {
+		t.Fatal("README has no configuration")
+	}
+	got := Config{}
+	if err := parseConfig([]byte(block), &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(defaultConfig(), got); diff != "" {
+		t.Errorf("README is not the default (-default +README):\n%s", diff)
+	}
+}
+
+// What a rule keeps longer than the default must also be taken.
+func TestOldestIsTaken(t *testing.T) {
+	s := StorageConfig{RetentionRules: []RetentionRule{{Match: `{a="b"}`, Keep: Duration(72 * time.Hour)}}}
+	if got := s.oldest(); got != 0 {
+		t.Errorf("everything is kept, %v is refused", got)
+	}
+	s.Retention = Duration(24 * time.Hour)
+	if got := s.oldest(); got != 72*time.Hour {
+		t.Errorf("samples are taken up to %v, want 72h", got)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -40,26 +42,95 @@ func (n *node) objects() []string {
 // TestFilesAreOpen: DuckDB alone and Arrow's own Parquet reader find in the files
 // the rows that our API shows.
 func TestFilesAreOpen(t *testing.T) {
-	d := newSQLData(t)
+	d := newSQLDataOn(t, calmConfig)
 	d.write() // Once: files that overlap are for those to sort out who know which is newer.
+	d.counters()
 	d.flush()
+	d.checkOpen("flushed", d.objects())
+	// What overlapped is sorted out when it is compacted; the objects that were
+	// replaced are still there.
+	d.write()
+	d.flush()
+	if _, err := d.do(http.MethodPost, "/-/compact", "", nil); err != nil {
+		t.Fatal(err)
+	}
+	live := d.liveFiles()
+	if len(live) >= len(d.objects()) {
+		t.Fatalf("%d files of %d are live: nothing was compacted", len(live), len(d.objects()))
+	}
+	d.checkOpen("compacted", live)
+}
+
+// counters writes long series whose pages are not all encoded alike.
+func (d *sqlData) counters() {
+	d.t.Helper()
+	for host := range 3 {
+		s := sent{labels: labels.FromStrings("__name__", "samples", "host", fmt.Sprint("long", host))}
+		total := 0.0
+		for i := range int64(12_000) {
+			total += math.Floor(900_000 * (0.7 + 0.6*d.rng.Float64()))
+			s.points = append(s.points, floatPoint(d.from+i*15_000, total))
+		}
+		d.send([]sent{s})
+	}
+}
+
+// liveFiles asks which objects count, as README says.
+func (d *sqlData) liveFiles() []string {
+	d.t.Helper()
+	text, err := d.sql("SELECT name FROM system.files WHERE kind = 'samples'", "format", "jsonl")
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	list := filepath.Join(d.t.TempDir(), "files.jsonl")
+	if err := os.WriteFile(list, text, 0o600); err != nil {
+		d.t.Fatal(err)
+	}
+	db, err := duck.Open(duck.Options{Threads: 2, Unlocked: true})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer db.Close()
+	ctx := context.Background()
+	if err := db.Exec(ctx, fmt.Sprintf("SET VARIABLE files = (SELECT list('%s/objects/' || name) FROM read_json('%s'))", d.dir, list)); err != nil {
+		d.t.Fatal(err)
+	}
+	r, err := db.Query(ctx, "SELECT DISTINCT filename FROM read_parquet(getvariable('files'), union_by_name = true, hive_partitioning = false, filename = true)", duck.Params{})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer r.Close()
+	var names []string
+	for r.Next() {
+		for row := range int(r.Batch().NumRows()) {
+			names = append(names, strings.Clone(r.Batch().Column(0).ValueStr(row))) // The batch goes.
+		}
+	}
+	if err := r.Err(); err != nil {
+		d.t.Fatal(err)
+	}
+	return names
+}
+
+func (d *sqlData) checkOpen(when string, files []string) {
+	d.t.Helper()
 	want, err := d.sqlSeries("samples", "", sqlTables["clash"])
 	if err != nil {
-		t.Fatal(err)
+		d.t.Fatal(err)
 	}
-	byDuck, err := readWithDuckDB(d.objects())
+	byDuck, err := readWithDuckDB(files)
 	if err != nil {
-		t.Fatal(err)
+		d.t.Fatal(err)
 	}
 	if text := byDuck.differs(want); text != "" {
-		t.Errorf("DuckDB and our API: %s", text)
+		d.t.Errorf("%s: DuckDB and our API: %s", when, text)
 	}
-	byArrow, err := readWithArrow(d.objects())
+	byArrow, err := readWithArrow(files)
 	if err != nil {
-		t.Fatal(err)
+		d.t.Fatal(err)
 	}
 	if text := byArrow.differs(want); text != "" {
-		t.Errorf("Arrow and our API: %s", text)
+		d.t.Errorf("%s: Arrow and our API: %s", when, text)
 	}
 }
 

@@ -222,11 +222,13 @@ func (d *sqlData) send(list []sent) {
 	}
 }
 
-func newSQLData(t *testing.T) *sqlData {
+func newSQLData(t *testing.T) *sqlData { return newSQLDataOn(t, "") }
+
+func newSQLDataOn(t *testing.T, config string) *sqlData {
 	t.Helper()
 	seed := envNumber(t, "SEED", uint64(time.Now().UnixNano()))
 	t.Logf("SEED=%d", seed)
-	n := newNode(t, "")
+	n := newNode(t, config)
 	n.startReady()
 	from := time.Now().Add(-sqlDays * 24 * time.Hour).Truncate(time.Hour)
 	return &sqlData{node: n, rng: rand.New(rand.NewPCG(seed, 1)), from: from.UnixMilli()}
