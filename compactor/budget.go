@@ -17,18 +17,36 @@ const (
 	workMemory         = 8 << 20 // Samples on their way.
 )
 
+// memoryOf is what a file takes as an input, in bytes.
+func memoryOf(f *catalog.File) int64 {
+	n := inputMemory + f.Series*inputSeriesMemory
+	if f.Kind == catalog.Exemplars {
+		n += f.Size * exemplarGrowth
+	}
+	return n
+}
+
+// fits reports whether one job may read as many files as these.
+func (l Levels) fits(files []*catalog.File) bool {
+	if len(files) > l.MaxInputs {
+		return false
+	}
+	if len(files) <= 2 || l.MemoryBytes == 0 {
+		return true
+	}
+	var n int64
+	for _, f := range files {
+		n += memoryOf(f)
+	}
+	return n <= l.MemoryBytes
+}
+
 // estimate is the memory that a job will take, in bytes.
 func (x *Executor) estimate(j *Job) int64 {
 	n, most := int64(workMemory), int64(0)
-	for _, in := range j.Inputs {
-		if !j.reads(in.File) {
-			continue
-		}
-		n += inputMemory + in.Series*inputSeriesMemory
-		if in.Kind == catalog.Exemplars {
-			n += in.Size * exemplarGrowth
-		}
-		most = max(most, in.Series)
+	for _, f := range j.read() {
+		n += memoryOf(f)
+		most = max(most, f.Series)
 	}
 	return n + int64(j.writers())*(outputMemory+most*outputSeriesMemory)
 }

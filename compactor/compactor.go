@@ -40,6 +40,9 @@ func New(o Options) (*Compactor, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
+	if o.Levels.MemoryBytes == 0 {
+		o.Levels.MemoryBytes = o.MemoryBytes / 4 * 3 // The rest is for outputs.
+	}
 	c := &Compactor{
 		opts: o, policy: newPolicy(o), plan: Plan, journal: newJournal(), barren: newBarrenJobs(),
 		poke: make(chan struct{}, 1), working: make(chan struct{}, 1),

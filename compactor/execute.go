@@ -174,12 +174,15 @@ func (j *Job) check() error {
 func (w *work) commit() error {
 	e := catalog.Edit{
 		Token: "compact/" + ulid.Make().String(),
-		Add:   w.made, Remove: w.removed(), Purged: w.purges(),
+		Add:   w.made, Remove: w.removed(), Needs: w.needed(), Purged: w.purges(),
+	}
+	if w.job.Kind != Clean { // It adds nothing that was not there.
+		e.Base = w.snapshot.Version()
 	}
 	if len(e.Add) == 0 && len(e.Remove) == 0 {
 		return nil
 	}
-	if err := w.ctx.Err(); err != nil {
+	if err := errors.Join(w.ctx.Err(), w.present()); err != nil {
 		return err
 	}
 	_, err := w.x.opts.Catalog.Commit(w.ctx, e)
@@ -205,6 +208,23 @@ func (w *work) commit() error {
 	return fmt.Errorf("commit: %w", err)
 }
 
+// present is an error unless the outputs are still there. The first may be so
+// much older than the commit that the collection of orphans has had it, and has
+// forgotten that.
+func (w *work) present() error {
+	for i := range w.made {
+		o, err := w.x.opts.Bucket.Open(w.ctx, w.made[i].Name)
+		switch {
+		case errors.Is(err, bucket.ErrNotFound):
+			return fmt.Errorf("%w: output %s is gone: %w", ErrLostRace, w.made[i].ID, err)
+		case err != nil:
+			return fmt.Errorf("look for output %s: %w", w.made[i].ID, err)
+		}
+		_ = o.Close() // It was not read.
+	}
+	return nil
+}
+
 // commitAgain is how long the second attempt may take, also when the job was
 // told to stop.
 const commitAgain = 10 * time.Second
@@ -213,6 +233,17 @@ func (w *work) removed() []string {
 	var ids []string
 	for _, in := range w.job.Inputs {
 		if in.Remove {
+			ids = append(ids, in.ID)
+		}
+	}
+	return ids
+}
+
+// needed are the inputs that stay.
+func (w *work) needed() []string {
+	var ids []string
+	for _, in := range w.job.Inputs {
+		if !in.Remove {
 			ids = append(ids, in.ID)
 		}
 	}

@@ -46,6 +46,7 @@ type rig struct {
 	t       testing.TB
 	bucket  bucket.Bucket
 	catalog *catalog.Catalog
+	path    string // Of the catalog.
 	x       *Executor
 	options block.Options // Of files that add writes.
 }
@@ -61,12 +62,13 @@ func newRigOn(t testing.TB, files fsys.FS, dir string, o ExecutorOptions) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := catalog.Open(context.Background(), filepath.Join(scratch(t), "catalog.db"), catalog.DefaultOptions(), nil)
+	path := filepath.Join(scratch(t), "catalog.db")
+	c, err := catalog.Open(context.Background(), path, catalog.DefaultOptions(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	r := &rig{t: t, bucket: b, catalog: c, options: block.Options{Labels: []string{"a", "b"}, PageRows: 64}}
+	r := &rig{t: t, bucket: b, catalog: c, path: path, options: block.Options{Labels: []string{"a", "b"}, PageRows: 64}}
 	if o.Bucket == nil {
 		o.Bucket = b
 	}

@@ -63,6 +63,8 @@ type journal struct {
 	ended   []JobRecord // Oldest first.
 	backlog Backlog
 	last    map[string]time.Time // Success of a step.
+	taken   int64                // Bytes of level 0 that jobs took in for good.
+	written int64                // Bytes that they wrote.
 }
 
 // Backlog is what the last plan held.
@@ -129,6 +131,19 @@ func (l *journal) end(id int, res Result, result string, err error, took time.Du
 	}
 	if result == "done" {
 		l.last[stepCompact] = r.Began.Add(took)
+		l.weigh(r)
+	}
+}
+
+// weigh counts what a job of a file's life cost: level 0 is taken in once.
+func (l *journal) weigh(r JobRecord) {
+	for _, f := range r.Inputs {
+		if f.Level == LevelFlushed && f.Remove {
+			l.taken += f.Bytes
+		}
+	}
+	for _, f := range r.Outputs {
+		l.written += f.Bytes
 	}
 }
 
@@ -163,4 +178,7 @@ func (l *journal) show(s *Status) {
 	s.Recent = append([]JobRecord{}, l.ended...)
 	slices.Reverse(s.Recent)
 	s.LastSuccess = maps.Clone(l.last)
+	if l.taken > 0 {
+		s.Amplification = 1 + float64(l.written)/float64(l.taken)
+	}
 }

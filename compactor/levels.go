@@ -45,6 +45,9 @@ type Levels struct {
 	MaxFileBytes int64
 	// MaxInputs is how many files one job may have; at least 2.
 	MaxInputs int
+	// MemoryBytes is what the inputs of one job may take of memory together, as far
+	// as the catalog tells; two are always allowed. 0: any.
+	MemoryBytes int64
 
 	// LateShare and LateAge: what arrives after its unit was merged is merged into
 	// it when it has LateShare of the bytes it touches, or is older than LateAge.
@@ -88,6 +91,8 @@ func (l Levels) Validate() error {
 		return fmt.Errorf("MaxWait %v is below Settle (%v): %w", l.MaxWait, l.Settle, series.ErrInvalid)
 	case l.MaxFileBytes < 1:
 		return fmt.Errorf("MaxFileBytes %d is below 1: %w", l.MaxFileBytes, series.ErrInvalid)
+	case l.MemoryBytes < 0:
+		return fmt.Errorf("MemoryBytes %d is below 0: %w", l.MemoryBytes, series.ErrInvalid)
 	case !(l.LateShare >= 0 && l.LateShare <= 1):
 		return fmt.Errorf("LateShare %v is not between 0 and 1: %w", l.LateShare, series.ErrInvalid)
 	}

@@ -23,6 +23,7 @@ func TestLevelsValidate(t *testing.T) {
 		"lateness is not negative":              func(l *Levels) { l.Lateness = -1 },
 		"waiting is longer than settling":       func(l *Levels) { l.MaxWait = time.Minute },
 		"a file has a size":                     func(l *Levels) { l.MaxFileBytes = 0 },
+		"memory is not negative":                func(l *Levels) { l.MemoryBytes = -1 },
 		"a share is at most all":                func(l *Levels) { l.LateShare = 1.1 },
 		"a share is a number":                   func(l *Levels) { l.LateShare = math.NaN() },
 	}

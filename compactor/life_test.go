@@ -2,6 +2,7 @@ package compactor
 
 import (
 	"fmt"
+	"log/slog"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -35,16 +36,22 @@ func newLifetime(t *testing.T, rng *rand.Rand) *lifetime {
 		{Matchers: selector(t, "b", "1"), Keep: 25 * hours},
 		{Matchers: selector(t, "a", "2")},
 	}
+	l.Compactor = l.node(t, l.rig.catalog, "n", nil)
+	return l
+}
+
+// node makes a compactor of the lifetime's catalog and bucket.
+func (l *lifetime) node(t *testing.T, c *catalog.Catalog, name string, rules []Rule) *Compactor {
 	o := DefaultOptions()
-	o.Catalog, o.Bucket, o.Node, o.Concurrency = l.rig.catalog, l.rig.bucket, "n", 2
+	o.Catalog, o.Bucket, o.Node, o.Concurrency, o.Rules = c, l.rig.bucket, name, 2, rules
+	o.Log = slog.New(slog.DiscardHandler)
 	o.Retention, o.DefaultKeep, o.MaxExpireShare, o.Collect.MaxShare = l.keeps, l.keep, 1, 1
 	o.Now = func() time.Time { return l.now }
-	c, err := New(o)
+	made, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Compactor = c
-	return l
+	return made
 }
 
 // write flushes a file of a recent day, or of an old one.
@@ -138,6 +145,7 @@ func (l *lifetime) step(t *testing.T) (string, error) {
 // Whatever is written, deleted, expired, compacted and collected when, what is
 // visible is what a flat model of the same says.
 func TestLifeKeepsAndHidesTheRightRows(t *testing.T) {
+	t.Parallel()
 	rng := seeded(t)
 	for life := range 6 {
 		l := newLifetime(t, rng)

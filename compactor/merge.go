@@ -57,14 +57,7 @@ func (w *work) run() error {
 }
 
 // inputs are those that the job reads.
-func (w *work) inputs() (files []*catalog.File) {
-	for _, in := range w.job.Inputs {
-		if w.job.reads(in.File) {
-			files = append(files, in.File)
-		}
-	}
-	return files
-}
+func (w *work) inputs() []*catalog.File { return w.job.read() }
 
 // mergeSamples runs Merge and Downsample of samples.
 func (w *work) mergeSamples() error {

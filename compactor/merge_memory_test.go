@@ -29,9 +29,9 @@ func TestMemoryOfAMerge(t *testing.T) {
 		budget, scale = DefaultMemoryBytes, int(n/(50<<20))
 	}
 	shapes := map[string]struct{ files, series, samples int }{
-		"many series":      {6, 1000 * scale, 1000},
-		"a few long ones":  {6, 2 * scale, 500_000},
-		"one after others": {16, 150 * scale, 2500},
+		"many series":      {6, 1000 * scale, 850},
+		"a few long ones":  {6, 2 * scale, 425_000},
+		"one after others": {16, 150 * scale, 2100},
 	}
 	for name, shape := range shapes {
 		t.Run(name, func(t *testing.T) {
@@ -44,7 +44,7 @@ func mergeInBudget(t *testing.T, budget int64, files, count, samples int) {
 	r := newRig(t, ExecutorOptions{MemoryBytes: budget, MaxFileBytes: 1 << 40})
 	unit := Unit{Day: rigDay, Days: 366}
 	for i := range files {
-		r.stream(unit, count, samples, int64(i))
+		r.stream(unit, LevelMonth, count, samples, int64(i))
 	}
 	size, rows := int64(0), int64(0)
 	inputs := r.live(catalog.Samples)
@@ -69,12 +69,45 @@ func mergeInBudget(t *testing.T, budget int64, files, count, samples int) {
 	}
 }
 
+// More series than a merge of all files has memory for: the plan makes smaller
+// jobs, and in the end there is one file.
+func TestPlanAndMergeInABudget(t *testing.T) {
+	const budget, files = 32 << 20, 9
+	l := DefaultLevels()
+	l.MemoryBytes = budget / 2 // In so small a budget an output needs the other half.
+	r := newRig(t, ExecutorOptions{MemoryBytes: budget})
+	for i := range int64(files) {
+		r.stream(day(rigDay), LevelFlushed, 8_000, 10, i)
+	}
+	base := liveHeap()
+	w := &watched{Bucket: r.bucket, every: 16}
+	r.x.opts.Bucket = w
+	most := 0
+	for range 2 * files {
+		s := r.catalog.Snapshot()
+		for _, j := range Plan(PlanInput{Files: s.All(), Mask: s.Mask, Now: (rigDay + 9) * series.DayMillis, Levels: l}) {
+			most = max(most, len(j.Inputs))
+			if _, err := r.x.Run(t.Context(), s, j); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	got := w.live - base
+	t.Logf("at most %d of %d files in a job, %d MiB live of a budget of %d", most, files, got>>20, budget>>20)
+	if got > budget || most < 3 || most == files {
+		t.Errorf("jobs of up to %d files held %d bytes, the budget is %d", most, got, budget)
+	}
+	if n := len(r.live(catalog.Samples)); n != 1 {
+		t.Errorf("%d files are left", n)
+	}
+}
+
 // stream adds a file of long, incompressible series, which overlaps its
 // neighbours in time, without having it in memory.
-func (r *rig) stream(unit Unit, count, samples int, n int64) {
+func (r *rig) stream(unit Unit, level, count, samples int, n int64) {
 	r.t.Helper()
 	id := fmt.Sprintf("%026d", n)
-	name := series.ObjectName(rigTenant, catalog.Samples, unit.Day, unit.Days, rigKey, 4, id)
+	name := series.ObjectName(rigTenant, catalog.Samples, unit.Day, unit.Days, rigKey, level, id)
 	w, err := r.bucket.Create(context.Background(), name)
 	if err != nil {
 		r.t.Fatal(err)
@@ -87,7 +120,7 @@ func (r *rig) stream(unit Unit, count, samples int, n int64) {
 		r.t.Fatal(err)
 	}
 	r.commit(catalog.File{
-		ID: id, Tenant: rigTenant, Kind: catalog.Samples, Day: unit.Day, Days: unit.Days, Partition: rigKey, Level: 4, Name: name,
+		ID: id, Tenant: rigTenant, Kind: catalog.Samples, Day: unit.Day, Days: unit.Days, Partition: rigKey, Level: level, Name: name,
 		Size: meta.Size, SHA256: meta.SHA256, Tail: meta.Size - meta.Tail, TailCRC: meta.TailCRC,
 		Rows: meta.Rows, Series: meta.Series, MinT: meta.MinT, MaxT: meta.MaxT, MinName: meta.MinName, MaxName: meta.MaxName,
 		Writer: "test", Created: 1,

@@ -45,6 +45,16 @@ func (j *Job) reads(f *catalog.File) bool {
 	}
 }
 
+// read are the inputs that the job reads.
+func (j *Job) read() (files []*catalog.File) {
+	for _, in := range j.Inputs {
+		if j.reads(in.File) {
+			files = append(files, in.File)
+		}
+	}
+	return files
+}
+
 // openObject opens the object of a file and checks its size.
 func (w *work) openObject(ctx context.Context, f *catalog.File) (bucket.Object, error) {
 	o, err := w.x.opts.Bucket.Open(ctx, f.Name)

@@ -118,7 +118,8 @@ func (h *chronicle) tombstone() {
 // Whatever was written and deleted in whatever order, a merge changes no answer,
 // and every row is accounted for.
 func TestMergeChangesNoAnswer(t *testing.T) {
-	runs := 30
+	t.Parallel()
+	runs := 24
 	if testing.Short() {
 		runs = 10
 	}
@@ -141,7 +142,11 @@ func mergeRandom(t *testing.T, rng *rand.Rand) {
 		}
 		files := r.live(catalog.Samples)
 		from := rng.IntN(len(files))
-		mergeAndCheck(t, r, rng, unit, files[from:from+1+rng.IntN(len(files)-from)])
+		to := from + 1 + rng.IntN(len(files)-from)
+		for to < len(files) && files[to].Seq == files[to-1].Seq {
+			to++ // Else what is older would seem to be written after it.
+		}
+		mergeAndCheck(t, r, rng, unit, files[from:to])
 	}
 }
 
@@ -222,13 +227,14 @@ func checkDisjoint(t *testing.T, r *rig, files []catalog.File) {
 
 // Long series come in parts, and parts that overlap do so across parts.
 func TestLongSeriesMergeInParts(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ExecutorOptions{})
 	unit := Unit{Day: rigDay, Days: 31}
 	ls := labels.FromStrings("__name__", "long")
 	first := rigDay * series.DayMillis
-	for i, step := range []int64{1000, 3000, 2500, 1000} {
+	for i, step := range []int64{1000, 3000, 1000} {
 		s := &series.Samples{}
-		n := streamRows*2 + 777*i
+		n := streamRows + 777*(i+1)
 		for k := range n {
 			s.AppendFloat(first+int64(i)*100_000_000+int64(k)*step, float64(i), 0)
 		}

@@ -44,8 +44,8 @@ type PlanInput struct {
 //     that level that they touch;
 //   - and its own files are less than four times as many as they need be.
 //
-// What may leave more: more than MaxInputs files that would have to be merged at
-// once; damaged files; files whose merge would put rows in a wrong order of
+// What may leave more: files that would have to be merged at once and are more
+// than MaxInputs or than MemoryBytes allows; damaged files; files whose merge would put rows in a wrong order of
 // writing (a template of partition keys that was changed to and fro); days of
 // which some have only aggregates left.
 func Plan(in PlanInput) []Job {

@@ -19,7 +19,8 @@ import (
 // plans, whose jobs run in any order. Whatever happens, the newest write wins;
 // after the last write a fixed point with the documented number of files comes.
 func TestPlanConverges(t *testing.T) {
-	for seed := range uint64(400) {
+	t.Parallel()
+	for seed := range uint64(300) {
 		if t.Failed() {
 			return
 		}
@@ -48,6 +49,7 @@ func newHistory(t *testing.T, seed uint64) *history {
 	l.Window = []time.Duration{3, 6, 24}[rng.IntN(3)] * time.Hour
 	l.Week, l.Month, l.Year = rng.IntN(4) > 0, rng.IntN(4) > 0, rng.IntN(4) > 0
 	l.MaxInputs = []int{4, 10, 256}[rng.IntN(3)]
+	l.MemoryBytes = []int64{0, 0, 3 * inputMemory, 12 * inputMemory}[rng.IntN(4)]
 	l.MaxFileBytes = []int64{1500, 6000, 512 << 20}[rng.IntN(3)]
 	h := &history{
 		model: newModel(t, rng, l), templates: []int{2}, tenants: []series.Tenant{"default"},
@@ -238,16 +240,17 @@ func checkFixed(t *testing.T, l Levels, used []int, files []*catalog.File, count
 	for level := LevelYear; level >= LevelDay; level-- {
 		for _, u := range unitsOf(level, files) {
 			need := max(1, (size(u.own)+l.MaxFileBytes-1)/l.MaxFileBytes)
-			if n := len(u.own); n > 1 && n <= l.MaxInputs && int64(n) >= 4*need {
+			if n := len(u.own); n > 1 && l.fits(u.own) && int64(n) >= 4*need {
 				t.Fatalf("%v has %d files of %s, %d would do", u.Unit, n, levelName(level), need)
 			}
 			if len(u.lower) == 0 || !counts(u.Unit) || !slices.Contains(used, level) && len(u.own) == 0 {
 				continue
 			}
-			touched := len(overlapping(u.own, hull(u.lower)))
-			if len(u.lower)+touched > l.MaxInputs {
+			own := overlapping(u.own, hull(u.lower))
+			if !l.fits(slices.Concat(u.lower, own)) {
 				continue
 			}
+			touched := len(own)
 			need = max(1, (size(u.lower)+l.MaxFileBytes-1)/l.MaxFileBytes)
 			if n := len(u.lower); touched > 0 || n > 1 && 2*need <= int64(n) {
 				t.Fatalf("%v has %d files below its %s, %d would do, %d are touched", u.Unit, n, levelName(level), need, touched)

@@ -188,6 +188,9 @@ func (m *model) plan() ([]Job, snapshot) {
 		if len(j.Inputs) > m.in.Levels.MaxInputs && len(j.Rules) == 0 {
 			m.t.Fatalf("%v: more than %d inputs", j, m.in.Levels.MaxInputs)
 		}
+		if read := j.read(); j.Kind == Merge && !m.in.Levels.fits(read) {
+			m.t.Fatalf("%v: %d inputs do not fit in %d bytes", j, len(read), m.in.Levels.MemoryBytes)
+		}
 	}
 	return jobs, s
 }

@@ -11,7 +11,7 @@ import (
 
 // mergeUnits plans the merges into days and larger units. The largest unit goes
 // first: what it takes need not be written for the smaller ones before. With more
-// than MaxInputs files it cannot, and work goes up from the smaller ones.
+// files than one job may have it cannot, and work goes up from the smaller ones.
 func (p *planner) mergeUnits(sh *shelf) {
 	files := slices.DeleteFunc(slices.Clone(sh.files), func(f *catalog.File) bool {
 		return p.taken[f.ID] || sh.kind.Resolution() > 0 && !f.Sole
@@ -80,13 +80,13 @@ func (p *planner) mergeUnit(sh *shelf, u *unitFiles) bool {
 	}
 	_, rules := p.carried(sh, u.Unit) // Aggregates are made of all that is in a unit.
 	touch := func(lower []*catalog.File) []*catalog.File {
-		if all := union(lower, u.own); len(all) <= p.Levels.MaxInputs && (len(rules) > 0 || p.halves(all)) {
+		if all := union(lower, u.own); p.Levels.fits(all) && (len(rules) > 0 || p.halves(all)) {
 			return u.own
 		}
 		return overlapping(u.own, hull(lower))
 	}
 	worth := func(lower, own []*catalog.File) bool {
-		return len(lower)+len(own) <= p.Levels.MaxInputs && (len(own) > 0 || p.halves(lower)) &&
+		return p.Levels.fits(slices.Concat(lower, own)) && (len(own) > 0 || p.halves(lower)) &&
 			!slices.ContainsFunc(own, p.damaged) && p.covered(sh, u.Unit, lower, own)
 	}
 	lower, own := p.arrange(sh, u.lower, touch, worth)
@@ -111,7 +111,7 @@ func (p *planner) mergeUnit(sh *shelf, u *unitFiles) bool {
 // data have left small ones.
 func (p *planner) mergeOwn(sh *shelf, u *unitFiles) bool {
 	n := int64(len(u.own))
-	if n < 2 || n > int64(p.Levels.MaxInputs) || n < 4*p.outputs(u.own) ||
+	if n < 2 || !p.Levels.fits(u.own) || n < 4*p.outputs(u.own) ||
 		slices.ContainsFunc(u.own, p.damaged) || len(p.between(sh, u.own)) > 0 {
 		return false
 	}

@@ -44,11 +44,11 @@ func (p *planner) mergeDay(sh *shelf, u *unitFiles) {
 	}
 	touch := func(lower []*catalog.File) []*catalog.File { return p.touchedWindows(lower, u.own) }
 	worth := func(lower, own []*catalog.File) bool {
-		n := len(lower) + len(own)
-		return n > 1 && n <= p.Levels.MaxInputs && !slices.ContainsFunc(own, func(f *catalog.File) bool { return !p.free(f) })
+		all := slices.Concat(lower, own)
+		return len(all) > 1 && p.Levels.fits(all) && !slices.ContainsFunc(own, func(f *catalog.File) bool { return !p.free(f) })
 	}
 	n := min(len(u.lower), p.Levels.MaxInputs)
-	for n > 0 && n+len(touch(u.lower[:n])) > p.Levels.MaxInputs {
+	for n > 0 && !p.Levels.fits(slices.Concat(u.lower[:n], touch(u.lower[:n]))) {
 		n /= 2
 	}
 	lower, own := p.arrange(sh, u.lower[:n], touch, worth)

@@ -4,10 +4,12 @@ import (
 	"math"
 	"time"
 
+	prommodel "github.com/prometheus/common/model"
+
 	"herringbone/storage/catalog"
 )
 
-// Status is what the compactor knows of itself and its catalog at one calendar.
+// Status is what the compactor knows of itself and its catalog at one moment.
 type Status struct {
 	Node        string               `json:"node"`
 	Time        time.Time            `json:"time"`
@@ -20,6 +22,9 @@ type Status struct {
 	Tombstones  []ReceiptRecord      `json:"tombstones"` // Deletes that still hide rows.
 	Quarantined []QuarantineRecord   `json:"quarantined"`
 	LastSuccess map[string]time.Time `json:"last_success"` // By step, since the start.
+	// Amplification is how many bytes of Parquet were written for a flushed one since
+	// the start, the flush included; 0: nothing was compacted yet.
+	Amplification float64 `json:"write_amplification"`
 }
 
 // RetentionRecord is one rule for one tenant.
@@ -70,7 +75,7 @@ func (c *Compactor) Status() Status {
 }
 
 func retentionRecord(tenant string, h horizon, hiddenUntil map[string]int64) RetentionRecord {
-	r := RetentionRecord{Tenant: tenant, Rule: h.Rule, Keep: h.Keep.String()}
+	r := RetentionRecord{Tenant: tenant, Rule: h.Rule, Keep: prommodel.Duration(h.Keep).String()}
 	if h.Keep == 0 {
 		r.Keep = "forever"
 	}

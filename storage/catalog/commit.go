@@ -86,7 +86,7 @@ func (w *edition) write(ctx context.Context, t *tx) error {
 		return err
 	}
 	w.change = change{version: w.version(st)}
-	steps := []func(context.Context, *tx) error{w.remove, w.add, w.tables, w.tombstones, w.position, w.token}
+	steps := []func(context.Context, *tx) error{w.needs, w.remove, w.alone, w.add, w.tables, w.tombstones, w.position, w.token}
 	for _, step := range steps {
 		if err := step(ctx, t); err != nil {
 			return err

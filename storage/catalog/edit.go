@@ -10,7 +10,7 @@ import (
 )
 
 // ErrConflict: nothing was written, because the plan behind the edit is stale. A
-// file it removes is not live, a file it adds has been there before or is
+// file it removes or needs is not live, a file it adds has been there before or is
 // suspected to be an orphan, a tombstone it knows is not there any more, or the log
 // position is behind the one that is known.
 var ErrConflict = fmt.Errorf("catalog conflict: %w", series.ErrInvalid)
@@ -22,6 +22,14 @@ type Edit struct {
 	Token  string
 	Add    []File
 	Remove []string // IDs of live files.
+	// Needs are IDs of files that stay and must be live: what is added was made of
+	// them. If one was removed meanwhile, a tombstone may be lifted that hid rows of it,
+	// which would be seen again in what is added.
+	Needs []string
+	// Base, if not 0, is the version that the added files were planned on. If later
+	// edits added aggregates of the same partition key and kind in the same days, the
+	// edit is an ErrConflict: both would tell of the same samples.
+	Base int64
 	// Tables is what the added files hold, by table. It is put to what is known
 	// already, in the same transaction; what is known costs nothing.
 	Tables []Table

@@ -31,6 +31,7 @@ func Run(t *testing.T, place func(t *testing.T) Open) {
 		{"a repeated token changes nothing", repeatedToken},
 		{"old tokens are forgotten", forgottenToken},
 		{"a conflict leaves nothing", conflict},
+		{"a plan that is stale is a conflict", stale},
 		{"an impossible edit is refused", invalid},
 		{"a cancelled commit can be repeated", cancelled},
 		{"files and log position are one", position},
