@@ -57,6 +57,7 @@ func TestChosenResolution(t *testing.T) {
 		"a step of 5 minutes, too":                          {"max_over_time(g[1h])", "300", far, "", bothResolutions, "aggregates of 5m (times and ranges are not multiples of 1h, but of 5m)"},
 		"a step of a minute needs samples":                  {"max_over_time(g[1h])", "60", far, "", bothResolutions, "samples (times and ranges are not multiples of 5m, but of 1m)"},
 		"a start off the grid needs samples":                {"max_over_time(g[1h])", "3600", near, "", bothResolutions, "samples (times and ranges are not multiples of 5m, but of 1m)"},
+		"buckets as long as the windows allow":              {"avg_over_time(g[6h])", "7200", far, "", bothResolutions, "aggregates of 1h, combined to 2h"},
 		"an instant query":                                  {"g", "", far, "", bothResolutions, "aggregates of 1h"},
 		"an offset":                                         {"g offset 10m", "", far, "", bothResolutions, "aggregates of 5m (times and ranges are not multiples of 1h, but of 10m)"},
 		"a time of its own":                                 {"g @ 7230", "3600", far, "", bothResolutions, "samples (times and ranges are not multiples of 5m, but of 2h30s)"},
@@ -72,7 +73,7 @@ func TestChosenResolution(t *testing.T) {
 		"nothing is aggregated":                             {"max_over_time(g[1h])", "3600", far, "", nil, "samples"},
 		"samples are gone, and it fits":                     {"max_over_time(g[1h])", "300", far, "", sole, "aggregates of 5m (times and ranges are not multiples of 1h, but of 5m)"},
 		"samples are gone, and it does not fit":             {"max_over_time(g[1h])", "60", far, "", sole, "aggregates of 5m, approximately (times and ranges are not multiples of 5m, but of 1m)"},
-		"what is left cannot be made a coarser one":         {"max_over_time(g[1h])", "3600", far, "", []series.Resolution{{Millis: 5 * testMinute, Sole: true}, {Millis: 12 * testMinute}}, "aggregates of 5m"},
+		"what is left cannot be made a coarser one":         {"max_over_time(g[1h])", "3600", far, "", []series.Resolution{{Millis: 5 * testMinute, Sole: true}, {Millis: 12 * testMinute}}, "aggregates of 5m, combined to 1h"},
 		"what is left does not go together":                 {"max_over_time(g[1h])", "60", far, "", []series.Resolution{{Millis: 5 * testMinute, Sole: true}, {Millis: 12 * testMinute, Sole: true}}, "error: no aggregates can be made of all that is kept, but of some of the time only aggregates of 12m are kept"},
 		"samples are gone that the function needs":          {"stddev_over_time(g[1h])", "3600", far, "", sole, "error: g: stddev_over_time needs samples, but of some of the time only aggregates of 5m are kept; ask for a later time"},
 		"samples are gone that were asked for":              {"max_over_time(g[1h])", "3600", far, "raw", sole, "error: g: samples were asked for, but of some of the time only aggregates of 5m are kept; ask for a later time"},
@@ -182,7 +183,7 @@ type brokenAggregates struct {
 	err error
 }
 
-func (b brokenAggregates) SelectAggregates(context.Context, series.Tenant, series.Query, int64) (series.AggregateSet, error) {
+func (b brokenAggregates) SelectAggregates(context.Context, series.Tenant, series.AggregateQuery) (series.AggregateSet, error) {
 	return nil, fmt.Errorf("file x: %w", b.err)
 }
 

@@ -46,8 +46,8 @@ func (y *year) Resolutions(series.Tenant, series.Query) []series.Resolution {
 	return []series.Resolution{{Millis: y.only}}
 }
 
-func (y *year) SelectAggregates(_ context.Context, _ series.Tenant, q series.Query, _ int64) (series.AggregateSet, error) {
-	return &yearBuckets{yearSet{of: y, query: q}}, nil
+func (y *year) SelectAggregates(_ context.Context, _ series.Tenant, q series.AggregateQuery) (series.AggregateSet, error) {
+	return &yearBuckets{yearSet{of: y, query: q.Query}, q}, nil
 }
 
 type yearSet struct {
@@ -61,10 +61,13 @@ func (s *yearSet) Err() error        { return nil }
 func (s *yearSet) Close() error      { return nil }
 func (s *yearSet) At() series.Series { return &yearSeries{s, s.of.all[s.next-1]} }
 
-type yearBuckets struct{ yearSet }
+type yearBuckets struct {
+	yearSet
+	wanted series.AggregateQuery
+}
 
 func (s *yearBuckets) At() series.AggregateSeries {
-	return &yearBucketSeries{yearSeries{&s.yearSet, s.of.all[s.next-1]}}
+	return &yearBucketSeries{yearSeries{&s.yearSet, s.of.all[s.next-1]}, s.wanted}
 }
 
 type yearSeries struct {
@@ -81,14 +84,19 @@ func (s *yearSeries) Read(dst *series.Samples) error {
 	return nil
 }
 
-type yearBucketSeries struct{ yearSeries }
+type yearBucketSeries struct {
+	yearSeries
+	wanted series.AggregateQuery
+}
 
 func (s *yearBucketSeries) Read(samples *series.Samples, buckets *series.Aggregates) error {
 	samples.Reset()
 	buckets.Reset()
 	a := s.set.of.aggregates[s.set.of.only]
 	from, to := a.Range(s.set.query.MinT, s.set.query.MaxT)
-	buckets.AppendRange(a, from, to)
+	part := a.Slice(from, to)
+	part.Keep(s.wanted.Columns)
+	series.Coarsen(buckets, &part, s.wanted.Resolution)
 	return nil
 }
 

@@ -51,12 +51,12 @@ func (d *downsampled) Select(ctx context.Context, t series.Tenant, q series.Quer
 
 func (d *downsampled) Resolutions(series.Tenant, series.Query) []series.Resolution { return d.known }
 
-func (d *downsampled) SelectAggregates(ctx context.Context, t series.Tenant, q series.Query, resolution int64) (series.AggregateSet, error) {
+func (d *downsampled) SelectAggregates(ctx context.Context, t series.Tenant, q series.AggregateQuery) (series.AggregateSet, error) {
 	d.aggregated.Add(1)
-	all := q
+	all := q.Query
 	all.MinT, all.MaxT = math.MinInt64/2, math.MaxInt64/2
 	set, err := d.Memory.Select(ctx, t, all)
-	return &downsampledSet{Set: set, of: d, query: q, resolution: resolution}, err
+	return &downsampledSet{Set: set, of: d, query: q}, err
 }
 
 // covered reports whether a unit of a series has aggregates.
@@ -68,9 +68,8 @@ func (d *downsampled) covered(ls labels.Labels, unit int64) bool {
 
 type downsampledSet struct {
 	series.Set
-	of         *downsampled
-	query      series.Query
-	resolution int64
+	of    *downsampled
+	query series.AggregateQuery
 }
 
 func (s *downsampledSet) At() series.AggregateSeries {
@@ -111,11 +110,16 @@ func (s *downsampledSeries) unit(unit int64, all *series.Samples, from, to int, 
 		return
 	}
 	part.Histograms = nil
-	made := &series.Aggregates{}
-	series.AppendAggregates(made, part, s.set.resolution)
+	stored, made := &series.Aggregates{}, &series.Aggregates{}
+	series.AppendAggregates(stored, part, q.Coarsest)
+	if series.Coarsen(made, stored, q.Resolution); q.Columns&series.AggregateIncrease != 0 && !stored.TellsResets() {
+		made = stored
+	}
 	for i := range made.Len() {
 		if first, last := made.Times(i); q.MinT <= first && last <= q.MaxT {
-			buckets.AppendRange(made, i, i+1)
+			one := made.Slice(i, i+1)
+			one.Keep(q.Columns) // Who looks at others fails.
+			buckets.AppendRange(&one, 0, 1)
 		}
 	}
 }

@@ -33,11 +33,11 @@ type bucketSet struct {
 // newBucketSet widens the query to whole buckets: all that begin or, if the
 // answer is approximate, end in its range.
 func newBucketSet(ctx context.Context, q *querier, m *marks, c *choice, query series.Query) *bucketSet {
-	query.MinT = floorTo(query.MinT-1, c.resolution) + 1
+	query.MinT = floorTo(query.MinT-1, c.combined) + 1
 	if c.approximate {
-		query.MaxT = ceilTo(query.MaxT, c.resolution)
+		query.MaxT = ceilTo(query.MaxT, c.combined)
 	} else {
-		query.MaxT = floorTo(query.MaxT, c.resolution)
+		query.MaxT = floorTo(query.MaxT, c.combined)
 	}
 	return &bucketSet{choice: c, marks: m, samples: seriesSet{querier: q, ctx: ctx, query: query}}
 }
@@ -65,7 +65,9 @@ func (s *bucketSet) open() error {
 	if err != nil {
 		return err
 	}
-	set, err := s.marks.source.SelectAggregates(s.samples.ctx, tenant, s.samples.query, s.choice.resolution)
+	c := s.choice
+	wanted := series.AggregateQuery{Query: s.samples.query, Resolution: c.combined, Coarsest: c.resolution, Columns: c.reads}
+	set, err := s.marks.source.SelectAggregates(s.samples.ctx, tenant, wanted)
 	if err != nil {
 		return sourceError(err)
 	}

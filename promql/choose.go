@@ -14,9 +14,14 @@ import (
 
 // choice is from what one selector is answered.
 type choice struct {
-	// resolution is that of the aggregates in milliseconds; 0: samples only.
+	// resolution is that of the coarsest aggregates that are read, in milliseconds;
+	// 0: samples only.
 	resolution int64
-	column     column
+	// combined is the resolution of the buckets that are made of them: as long as
+	// fit into the selector's windows.
+	combined int64
+	column   column
+	reads    series.AggregateColumns
 	// approximate: whole buckets do not fit into the selector's windows; a bucket
 	// counts where its last sample lies.
 	approximate bool
@@ -36,6 +41,8 @@ func (c *choice) from() string {
 		return "samples"
 	case c.approximate:
 		return "aggregates of " + millisText(c.resolution) + ", approximately"
+	case c.combined != c.resolution:
+		return "aggregates of " + millisText(c.resolution) + ", combined to " + millisText(c.combined)
 	default:
 		return "aggregates of " + millisText(c.resolution)
 	}
@@ -64,7 +71,7 @@ func millisText(ms int64) string {
 // An error means that there is no answer: the samples that one would need are
 // gone. It wraps series.ErrInvalid.
 func choose(s *selector, known []series.Resolution, limit resolutionLimit) (*choice, error) {
-	c := &choice{column: s.column, scale: 1}
+	c := &choice{column: s.column, reads: s.reads, scale: 1}
 	var sole []int64
 	for _, r := range known {
 		if r.Sole {
@@ -81,6 +88,7 @@ func choose(s *selector, known []series.Resolution, limit resolutionLimit) (*cho
 		c.take(s, known, sole, limit)
 	}
 	if c.resolution >= c.sole {
+		c.combine(s)
 		return c, nil
 	}
 	if !madeOf(c.sole, sole) {
@@ -90,7 +98,17 @@ func choose(s *selector, known []series.Resolution, limit resolutionLimit) (*cho
 		return nil, &goneError{expr: s.node.String(), why: c.why, sole: c.sole}
 	}
 	c.resolution, c.approximate = c.sole, s.grid%c.sole != 0
+	c.combine(s)
 	return c, nil
+}
+
+// combine makes buckets as long as the grid of the selector, if they fit it. What
+// is evaluated once has a grid that is much longer than what it looks at.
+func (c *choice) combine(s *selector) {
+	c.combined = c.resolution
+	if c.resolution > 0 && !c.approximate && s.grid > 0 && s.grid <= s.maxT-s.minT+1 {
+		c.combined = s.grid
+	}
 }
 
 // madeOf reports whether a resolution is a multiple of all of sole.

@@ -16,6 +16,7 @@ type selector struct {
 	// buckets answer it exactly if their resolution divides grid; 0: any does.
 	grid   int64
 	column column
+	reads  series.AggregateColumns // Of the aggregates that answer it.
 	// samples says why it needs samples whatever the grid; "": it does not.
 	samples string
 	// minT … maxT are the samples that the engine will ask for.
@@ -98,7 +99,7 @@ func (v *surveyor) subquery(n *parser.SubqueryExpr, s scope) scope {
 
 func (v *surveyor) instant(n *parser.VectorSelector, parent parser.Node, s scope) {
 	found := v.selector(n, s, v.lookback)
-	found.column = columnLast
+	found.column, found.reads = columnLast, series.AggregateLast
 	if call, ok := parent.(*parser.Call); ok && call.Func.Name == "start_timestamp" {
 		found.samples = "start_timestamp needs samples"
 	}
@@ -114,9 +115,11 @@ func (v *surveyor) matrix(n *parser.MatrixSelector, parent parser.Node, s scope)
 	case v.starts && (call.Func.Name == "rate" || call.Func.Name == "increase"):
 		found.samples = "start timestamps are used"
 	default:
-		if found.column, ok = columns[call.Func.Name]; !ok {
+		use, ok := columns[call.Func.Name]
+		if !ok {
 			found.samples = call.Func.Name + " needs samples"
 		}
+		found.column, found.reads = use.column, use.reads
 	}
 	if n.Range <= 0 {
 		found.samples = "the range is empty"

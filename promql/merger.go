@@ -20,23 +20,29 @@ const (
 	columnRows
 )
 
+// columnUse is what a function does with buckets.
+type columnUse struct {
+	column column
+	reads  series.AggregateColumns
+}
+
 // columns are the range functions that can be answered from buckets, and from
 // which column.
-var columns = map[string]column{
-	"last_over_time":        columnLast,
-	"ts_of_last_over_time":  columnLast,
-	"present_over_time":     columnLast,
-	"absent_over_time":      columnLast,
-	"first_over_time":       columnFirst,
-	"ts_of_first_over_time": columnFirst,
-	"min_over_time":         columnMin,
-	"max_over_time":         columnMax,
-	"count_over_time":       columnRows,
-	"sum_over_time":         columnRows,
-	"avg_over_time":         columnRows,
-	"rate":                  columnRows,
-	"increase":              columnRows,
-	"delta":                 columnRows,
+var columns = map[string]columnUse{
+	"last_over_time":        {columnLast, series.AggregateLast},
+	"ts_of_last_over_time":  {columnLast, series.AggregateLast},
+	"present_over_time":     {columnLast, series.AggregateLast},
+	"absent_over_time":      {columnLast, series.AggregateLast},
+	"first_over_time":       {columnFirst, series.AggregateFirst},
+	"ts_of_first_over_time": {columnFirst, series.AggregateFirst},
+	"min_over_time":         {columnMin, series.AggregateMin},
+	"max_over_time":         {columnMax, series.AggregateMax},
+	"count_over_time":       {columnRows, 0},
+	"sum_over_time":         {columnRows, series.AggregateSum},
+	"avg_over_time":         {columnRows, series.AggregateSum},
+	"rate":                  {columnRows, series.AggregateFirst | series.AggregateLast | series.AggregateIncrease},
+	"increase":              {columnRows, series.AggregateFirst | series.AggregateLast | series.AggregateIncrease},
+	"delta":                 {columnRows, series.AggregateFirst | series.AggregateLast},
 }
 
 // merger puts the samples and buckets of one series into one order.
@@ -54,8 +60,7 @@ func (m *merger) merge(dst *series.Samples, c column) {
 	next := 0
 	for i := range m.buckets.Len() {
 		if next < m.samples.Len() {
-			first, _ := m.buckets.Times(i)
-			for ; next < m.samples.Len() && m.samples.Times[next] < first; next++ {
+			for by := m.by(i); next < m.samples.Len() && m.samples.Times[next] < by; next++ {
 				m.sample(dst, next)
 			}
 		}
@@ -64,6 +69,15 @@ func (m *merger) merge(dst *series.Samples, c column) {
 	for ; next < m.samples.Len(); next++ {
 		m.sample(dst, next)
 	}
+}
+
+// by is a time that samples before bucket i come before, and those after it do not:
+// no sample is inside of a bucket.
+func (m *merger) by(i int) int64 {
+	if m.buckets.Counts[i] == 0 {
+		return m.buckets.Stales[i]
+	}
+	return m.buckets.LastTimes[i]
 }
 
 func (m *merger) sample(dst *series.Samples, i int) {
@@ -99,26 +113,45 @@ func (m *merger) bucket(dst *series.Samples, i int, c column) {
 	}
 }
 
-// row is a bucket, or a sample as a bucket of its own.
+// count returns the samples of the row with a number that merge made: that of a
+// bucket, or below 0 of a sample.
+func (m *merger) count(number float64) float64 {
+	if number < 0 {
+		return 1
+	}
+	return float64(m.buckets.Counts[int(number)])
+}
+
+// sum is count for their sum.
+func (m *merger) sum(number float64) float64 {
+	if number < 0 {
+		return m.samples.Values[-1-int(number)]
+	}
+	return m.buckets.Sums[int(number)]
+}
+
+// row is a bucket, or a sample as a bucket of its own, as rates see it.
 type row struct {
-	count, sum          float64
+	count               float64
 	first, last         float64
 	firstTime, lastTime int64
 	resets              float64 // What a counter grew beyond last - first.
 }
 
-// row returns the row with a number that merge made: that of a bucket, or below
-// 0 of a sample.
+// row returns the row with a number that merge made.
 func (m *merger) row(number float64) row {
 	i := int(number)
 	if i < 0 {
 		t, v := m.samples.Times[-1-i], m.samples.Values[-1-i]
-		return row{count: 1, sum: v, first: v, last: v, firstTime: t, lastTime: t}
+		return row{count: 1, first: v, last: v, firstTime: t, lastTime: t}
 	}
 	b := &m.buckets
 	r := row{
-		count: float64(b.Counts[i]), sum: b.Sums[i], first: b.Firsts[i], last: b.Lasts[i],
+		count: float64(b.Counts[i]), first: b.Firsts[i], last: b.Lasts[i],
 		firstTime: b.FirstTimes[i], lastTime: b.LastTimes[i],
+	}
+	if len(b.Increases) == 0 { // Nobody asks for resets.
+		return r
 	}
 	// Exactly 0 without resets, so that the sum over buckets is not rounded.
 	if plain := r.last - r.first; b.Increases[i] != plain {

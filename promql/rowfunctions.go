@@ -120,7 +120,7 @@ func (s *bucketSet) note(notes *annotations.Annotations, metric labels.Labels, a
 func countRows(w *window) (float64, bool) {
 	n := float64(w.histograms)
 	for i := range w.points {
-		n += w.row(i).count
+		n += w.merger.count(w.points[i].F)
 	}
 	return n, true
 }
@@ -128,7 +128,7 @@ func countRows(w *window) (float64, bool) {
 func sumRows(w *window) (float64, bool) {
 	var sum, rest float64
 	for i := range w.points {
-		sum, rest = kahansum.Inc(w.row(i).sum, sum, rest)
+		sum, rest = kahansum.Inc(w.merger.sum(w.points[i].F), sum, rest)
 	}
 	if math.IsInf(sum, 0) {
 		return sum, true
@@ -146,7 +146,7 @@ func averageRows(w *window) (float64, bool) {
 	}
 	var mean, rest float64
 	for i := range w.points {
-		mean, rest = kahansum.Inc(w.row(i).sum/count, mean, rest)
+		mean, rest = kahansum.Inc(w.merger.sum(w.points[i].F)/count, mean, rest)
 	}
 	if math.IsInf(mean, 0) {
 		return mean, true

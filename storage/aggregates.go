@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 
 	"herringbone/storage/block"
 	"herringbone/storage/catalog"
@@ -33,37 +34,29 @@ func (s *Store) Resolutions(t series.Tenant, q series.Query) []series.Resolution
 func isSole(f *catalog.File) bool { return f.Sole }
 
 // soleFiles returns the files of aggregates that are all that is left of some
-// samples, as far as the query may ask for them and which says yes.
-func soleFiles(snapshot *catalog.Snapshot, t series.Tenant, q *series.Query, which func(catalog.Kind) bool) (files []*catalog.File) {
+// samples, as far as the query may ask for them.
+func soleFiles(snapshot *catalog.Snapshot, t series.Tenant, q *series.Query) (files []*catalog.File) {
 	for _, kind := range snapshot.Kinds(t) {
-		if kind.Resolution() > 0 && which(kind) {
+		if kind.Resolution() > 0 {
 			files = append(files, snapshot.Files(t, kind, q.MinT, q.MaxT, q.Matchers...)...)
 		}
 	}
 	return slices.DeleteFunc(files, func(f *catalog.File) bool { return !f.Sole })
 }
 
-// anyKind is which of soleFiles for those who want only labels.
-func anyKind(catalog.Kind) bool { return true }
-
-// finerThan chooses the resolutions of which buckets of kind can be made.
-func finerThan(kind catalog.Kind) func(catalog.Kind) bool {
-	return func(k catalog.Kind) bool { return k != kind && kind.Resolution()%k.Resolution() == 0 }
-}
-
 // SelectAggregates implements series.AggregateSource. Which of a series'
 // samples are replaced by aggregates is decided at once, by indexes: see claims.
-func (s *Store) SelectAggregates(ctx context.Context, t series.Tenant, q series.Query, resolution int64) (series.AggregateSet, error) {
-	kind := catalog.Aggregates(resolution)
-	if resolution <= 0 || kind.Resolution() != resolution {
-		return nil, fmt.Errorf("select aggregates: there is no resolution of %d ms: %w", resolution, series.ErrInvalid)
+func (s *Store) SelectAggregates(ctx context.Context, t series.Tenant, q series.AggregateQuery) (series.AggregateSet, error) {
+	if q.Resolution <= 0 {
+		return nil, fmt.Errorf("select aggregates: resolution %d ms is not positive: %w", q.Resolution, series.ErrInvalid)
 	}
-	set := &aggregateSet{resolution: resolution}
-	set.seriesSet = &seriesSet{files: s.files, query: q, trace: series.TraceOf(ctx).Begin(q)}
-	set.minT, set.maxT = inner(q.MinT, q.MaxT, resolution)
-	if err := s.find(ctx, t, q, set.seriesSet, kind); err != nil {
+	set := &aggregateSet{resolution: q.Resolution, columns: q.Columns}
+	set.seriesSet = &seriesSet{files: s.files, query: q.Query, trace: series.TraceOf(ctx).Begin(q.Query)}
+	set.minT, set.maxT = inner(q.MinT, q.MaxT, q.Resolution)
+	if err := s.find(ctx, t, q.Query, set.seriesSet, q.Uses); err != nil {
 		return nil, errors.Join(fmt.Errorf("select aggregates: %w", err), set.Close())
 	}
+	set.buckets = make([]bucketScan, len(set.scans))
 	if !q.NoSamples {
 		set.choose()
 	}
@@ -89,8 +82,30 @@ func mod(t, n int64) int64 { return (t%n + n) % n }
 type aggregateSet struct {
 	*seriesSet
 	resolution int64
-	minT, maxT int64    // Times of the buckets that may be used.
-	used       []claims // By series.
+	columns    series.AggregateColumns
+	minT, maxT int64        // Times of the buckets that may be used.
+	used       []claims     // By series.
+	buckets    []bucketScan // By file, as scans.
+}
+
+// bucketScan reads one file of aggregates for one query.
+type bucketScan struct {
+	mu   sync.Mutex // Guards scan.
+	scan *block.AggregateScan
+}
+
+// Close implements series.AggregateSet.
+func (s *aggregateSet) Close() error {
+	for i := range s.buckets {
+		b := &s.buckets[i]
+		b.mu.Lock()
+		if b.scan != nil {
+			b.scan.Close()
+		}
+		b.mu.Unlock()
+	}
+	s.buckets = nil
+	return s.seriesSet.Close()
 }
 
 func (s *aggregateSet) At() series.AggregateSeries {
@@ -140,8 +155,12 @@ func (f *foundAggregates) Read(samples *series.Samples, buckets *series.Aggregat
 		return err
 	}
 	buckets.Reset()
-	for _, c := range f.used {
-		if err := f.readBuckets(c, buckets); err != nil {
+	sealed := 0 // Buckets before the last stretch of time that is left to samples.
+	for i, c := range f.used {
+		if i > 0 && f.used[i-1].maxT+1 < c.minT {
+			sealed = buckets.Len()
+		}
+		if err := f.readBuckets(c, buckets.Len() == sealed, buckets); err != nil {
 			return err
 		}
 	}
@@ -171,29 +190,65 @@ func (f *foundAggregates) readSamples(dst *series.Samples) error {
 }
 
 // readBuckets adds the buckets of one claim to dst. A bucket that ends at
-// midnight can have a part in each of two files: Coarsen makes it whole.
-func (f *foundAggregates) readBuckets(c claim, dst *series.Aggregates) error {
-	h := f.hits[c.hit]
-	scan := f.set.scans[h.order]
-	buckets := aggregatesPool.Get().(*series.Aggregates)
-	defer aggregatesPool.Put(buckets)
-	buckets.Reset()
-	if err := scan.open.aggregates.Read(h.ref, f.set.minT, f.set.maxT, buckets); err != nil {
+// midnight can have a part in each of two files: Coarsen makes it whole. apart says
+// that there may be samples between the last of dst and this claim: then parts of
+// a bucket in both stay parts.
+func (f *foundAggregates) readBuckets(c claim, apart bool, dst *series.Aggregates) error {
+	if !apart || dst.Len() == 0 {
+		return f.coarsen(c, dst)
+	}
+	part := aggregatesPool.Get().(*series.Aggregates)
+	defer aggregatesPool.Put(part)
+	part.Reset()
+	if err := f.coarsen(c, part); err != nil {
 		return err
 	}
-	mask := scan.mask.Of(h.labels)
-	if mask == nil {
-		series.Coarsen(dst, buckets, f.set.resolution)
-		return nil
-	}
-	var kept series.Aggregates
-	for i := range buckets.Len() {
-		if !mask.Meets(buckets.Times(i)) {
-			kept.AppendRange(buckets, i, i+1)
+	dst.AppendRange(part, 0, part.Len())
+	return nil
+}
+
+// coarsen adds the buckets of one claim to dst, joined to those that are there.
+func (f *foundAggregates) coarsen(c claim, dst *series.Aggregates) error {
+	h := f.hits[c.hit]
+	mask := f.set.scans[h.order].mask.Of(h.labels)
+	return f.set.readBuckets(h, func(a *series.Aggregates) {
+		if mask != nil {
+			a = unhidden(a, mask)
+		}
+		a.Keep(f.set.columns) // Of some files more is read than was asked for.
+		if a.TellsResets() {
+			series.Coarsen(dst, a, f.set.resolution)
+		} else { // Nobody must take what is made of these for the truth.
+			dst.AppendRange(a, 0, a.Len())
+		}
+	})
+}
+
+// unhidden copies the buckets of which the mask hides nothing.
+func unhidden(a *series.Aggregates, mask catalog.Mask) *series.Aggregates {
+	kept := &series.Aggregates{}
+	for i := range a.Len() {
+		if !mask.Meets(a.Times(i)) {
+			kept.AppendRange(a, i, i+1)
 		}
 	}
-	series.Coarsen(dst, &kept, f.set.resolution)
-	return nil
+	return kept
+}
+
+// readBuckets calls add with the buckets of a hit in a file of aggregates.
+func (s *aggregateSet) readBuckets(h hit, add func(*series.Aggregates)) error {
+	b, f := &s.buckets[h.order], s.scans[h.order]
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.scan == nil {
+		columns := s.columns
+		if f.mask != nil {
+			columns |= series.AggregateFirst // Whether a bucket is hidden depends on its times.
+		}
+		b.scan = f.open.aggregates.Scan(columns, s.minT, s.maxT)
+		b.scan.Count(s.trace.Reads())
+	}
+	return b.scan.Read(h.ref, add)
 }
 
 // aggregatesOf returns the file of aggregates that a hit is in, or nil.

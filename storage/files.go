@@ -106,8 +106,12 @@ func (f *files) load(o *openFile) {
 		f.removeLocked(o)
 		return
 	}
-	if f.pages != nil && o.reader != nil {
+	switch {
+	case f.pages == nil:
+	case o.reader != nil:
 		o.reader.UseCache(f.pages)
+	default:
+		o.aggregates.UseCache(f.pages)
 	}
 	if o.element != nil { // Not dropped meanwhile.
 		o.size = o.index.SizeBytes()

@@ -78,7 +78,7 @@ func (s *Store) eachIndex(ctx context.Context, t series.Tenant, q series.Query, 
 		lists = append(lists, list)
 	}
 	files := snapshot.Files(t, catalog.Samples, q.MinT, q.MaxT, q.Matchers...)
-	for _, f := range append(files, soleFiles(snapshot, t, &q, anyKind)...) {
+	for _, f := range append(files, soleFiles(snapshot, t, &q)...) {
 		o, err := s.files.acquire(ctx, f)
 		if err != nil {
 			return nil, err

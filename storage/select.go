@@ -18,14 +18,15 @@ import (
 // read when Series.Read asks for them.
 func (s *Store) Select(ctx context.Context, t series.Tenant, q series.Query) (series.Set, error) {
 	set := &seriesSet{files: s.files, query: q, trace: series.TraceOf(ctx).Begin(q)}
-	if err := s.find(ctx, t, q, set, catalog.Samples); err != nil {
+	if err := s.find(ctx, t, q, set, nil); err != nil {
 		return nil, errors.Join(fmt.Errorf("select series: %w", err), set.Close())
 	}
 	return set, nil
 }
 
-// find fills set with samples and, if aggregates is a kind of those, with them.
-func (s *Store) find(ctx context.Context, t series.Tenant, q series.Query, set *seriesSet, aggregates catalog.Kind) error {
+// find fills set with samples and with aggregates of the resolutions that uses,
+// which may be nil, says yes to.
+func (s *Store) find(ctx context.Context, t series.Tenant, q series.Query, set *seriesSet, uses func(resolution int64) bool) error {
 	generations, snapshot, err := s.moment()
 	if err != nil {
 		return err
@@ -37,12 +38,15 @@ func (s *Store) find(ctx context.Context, t series.Tenant, q series.Query, set *
 	files := snapshot.Files(t, catalog.Samples, q.MinT, q.MaxT, q.Matchers...)
 	kinds := []catalog.Kind{catalog.Samples}
 	switch {
-	case aggregates != catalog.Samples:
-		kinds = append(kinds, aggregates)
-		files = append(files, snapshot.Files(t, aggregates, q.MinT, q.MaxT, q.Matchers...)...)
-		files = append(files, soleFiles(snapshot, t, &q, finerThan(aggregates))...)
+	case uses != nil:
+		for _, kind := range snapshot.Kinds(t) {
+			if uses(kind.Resolution()) {
+				kinds = append(kinds, kind)
+				files = append(files, snapshot.Files(t, kind, q.MinT, q.MaxT, q.Matchers...)...)
+			}
+		}
 	case q.NoSamples: // A series is still there if only aggregates of it are.
-		files = append(files, soleFiles(snapshot, t, &q, anyKind)...)
+		files = append(files, soleFiles(snapshot, t, &q)...)
 	}
 	set.explain(snapshot, t, kinds)
 	lists, err := set.openFiles(ctx, snapshot, files)

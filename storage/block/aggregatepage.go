@@ -1,7 +1,5 @@
 package block
 
-import "herringbone/storage/series"
-
 // bucketBytes is the memory of a bucket.
 const bucketBytes = 11 * 8
 

@@ -103,7 +103,9 @@ type AggregateSeries interface {
 	Labels() labels.Labels
 	// Read replaces what is in samples and buckets, each in the order of time. No
 	// sample lies inside of a bucket's first to last time; where some lie between
-	// two parts of a bucket, the parts come as two rows with the same end. Read may
-	// be called from any goroutine.
+	// two parts of a bucket, the parts come as two rows with the same end. Buckets
+	// next to one whose increase is asked for and not known (see TellsResets) come
+	// with the resolution they are stored with. Read may be called from any
+	// goroutine.
 	Read(samples *Samples, buckets *Aggregates) error
 }

@@ -98,11 +98,10 @@ func (b bucket) join(o bucket) bucket {
 }
 
 // growthBeyond is what resets of a counter add to the difference of last and
-// first. It is exactly 0 if there is none, and NaN if the increase is, which then
-// tells of no resets: so it stays NaN in all that is made of it.
+// first. It is exactly 0 if there is none.
 func growthBeyond(increase, first, last float64) float64 {
 	plain := last - first
-	if increase == plain {
+	if increase == plain || math.IsNaN(plain) { // Infinity minus infinity is none.
 		return 0
 	}
 	return increase - plain

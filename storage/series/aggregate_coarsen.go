@@ -13,7 +13,8 @@ import (
 // parts of a bucket that was cut at midnight become whole. dst is as
 // AppendAggregates wants it, and has the columns of a or no bucket.
 //
-// An increase is NaN if one of its parts is: that one does not tell of resets.
+// A bucket whose increase is NaN does not tell of its resets, and what is made of it
+// knows nothing of them: see TellsResets.
 func Coarsen(dst, a *Aggregates, resolution int64) {
 	for from := 0; from < a.Len(); {
 		end := bucketEnd(a.Ends[from], resolution)
@@ -34,6 +35,10 @@ func Coarsen(dst, a *Aggregates, resolution int64) {
 		from = to
 	}
 }
+
+// TellsResets reports whether all increases of a that were read are known. Where a
+// bucket begins or ends with NaN, or is infinite, its increase is not.
+func (a *Aggregates) TellsResets() bool { return !slices.ContainsFunc(a.Increases, math.IsNaN) }
 
 // alone returns the index behind a run of buckets, of which from gets the given
 // end and each later one the end that follows: none of them is joined.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/prometheus/prometheus/model/value"
 )
 
@@ -177,6 +178,41 @@ func inParts(s *Samples, cut int) *Aggregates {
 	AppendAggregates(a, part(s, 0, cut), 5*minute)
 	AppendAggregates(a, part(s, cut, s.Len()), 5*minute)
 	return a
+}
+
+// TestCoarsenOfFewColumns: columns that were not read change nothing in others, and
+// are not made.
+func TestCoarsenOfFewColumns(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	for range 300 {
+		fine := aggregatesOf(counterLike(rnd, 1+rnd.IntN(300)), 5*minute)
+		c := AggregateColumns(rnd.IntN(int(AllAggregates) + 1))
+		if c&AggregateIncrease != 0 {
+			c |= AggregateFirst | AggregateLast
+		}
+		want, got := &Aggregates{}, &Aggregates{}
+		Coarsen(want, fine, hour)
+		want.Keep(c)
+		few := fine.Slice(0, fine.Len())
+		few.Keep(c)
+		half := rnd.IntN(few.Len() + 1)
+		for _, part := range []Aggregates{few.Slice(0, half), few.Slice(half, few.Len())} {
+			Coarsen(got, &part, hour)
+		}
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmpopts.EquateNaNs()); diff != "" {
+			t.Fatalf("columns %b (-all coarsened +few):\n%s", c, diff)
+		}
+	}
+}
+
+func TestTellsResets(t *testing.T) {
+	known := aggregatesOf(floatSamples(1, 5, 2, math.NaN(), 3, 2), 10)
+	unknown := aggregatesOf(floatSamples(1, 5, 11, math.NaN(), 12, 7, 13, 2), 10)
+	if !known.TellsResets() || unknown.TellsResets() {
+		t.Errorf("%v: %v, %v: %v", rows(known), known.TellsResets(), rows(unknown), unknown.TellsResets())
+	}
 }
 
 // TestFractionsCoarsenClosely: with fractions only rounding may differ, and not
