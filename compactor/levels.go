@@ -83,7 +83,7 @@ func (l Levels) Validate() error {
 	case l.MaxInputs < 2 || l.MaxInputs < l.Level0Files:
 		return fmt.Errorf("MaxInputs %d is below 2 or below Level0Files (%d): %w", l.MaxInputs, l.Level0Files, series.ErrInvalid)
 	case l.Window < time.Minute || l.Window > wholeDay || wholeDay%l.Window != 0:
-		return fmt.Errorf("Window %v is below a minute or does not divide the day: %w", l.Window, series.ErrInvalid)
+		return fmt.Errorf("a Window of %v is below a minute or does not divide the day: %w", l.Window, series.ErrInvalid)
 	case l.Level0Age < 0 || l.Lateness < 0 || l.Settle < 0 || l.LateAge < 0 || l.CleanAge < 0:
 		return fmt.Errorf("Level0Age %v, Lateness %v, Settle %v, LateAge %v, CleanAge %v: one is below 0: %w",
 			l.Level0Age, l.Lateness, l.Settle, l.LateAge, l.CleanAge, series.ErrInvalid)

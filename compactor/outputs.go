@@ -57,7 +57,6 @@ type output struct {
 	paced    *pacedWriter
 	samples  *block.Writer // Either this or buckets.
 	buckets  *block.AggregateWriter
-	ended    bool // The object has its name, or was dropped.
 
 	digest digest
 	last   labels.Labels // The series in the making, if there is one.
