@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/oklog/ulid/v2"
@@ -101,7 +102,8 @@ func (d *deletion) commit(ctx context.Context) (catalog.Tombstone, error) {
 	// Where somebody else committed in between, there may be a file that was not
 	// looked at: whoever lifts tombstones that hide nothing will see.
 	if sum == (hidden{}) && after.Version() == before.Version()+1 {
-		if _, err := s.catalog.Commit(ctx, catalog.Edit{Token: "lift/" + d.tombstone.ID, Lift: []string{d.tombstone.ID}}); err != nil {
+		_, err := s.catalog.Commit(ctx, catalog.Edit{Token: "lift/" + d.tombstone.ID, Lift: []string{d.tombstone.ID}})
+		if err != nil && !errors.Is(err, catalog.ErrConflict) { // Somebody has lifted it by now.
 			return none, err
 		}
 	}

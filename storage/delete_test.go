@@ -371,3 +371,30 @@ func TestReadersSeeDeletesWhole(t *testing.T) {
 		readers.Wait()
 	}
 }
+
+// TestDeletesOfNothing: whoever lifts tombstones that hide nothing may be faster
+// than the delete that made them.
+func TestDeletesOfNothing(t *testing.T) {
+	r := newRig(t, nil)
+	ctx, stop := context.WithCancel(context.Background())
+	var lifting sync.WaitGroup
+	lifting.Go(func() {
+		for ctx.Err() == nil {
+			for _, ts := range r.catalog.Snapshot().Tombstones(series.DefaultTenant) {
+				_, err := r.catalog.Commit(ctx, catalog.Edit{Token: "test/" + ts.ID, Lift: []string{ts.ID}})
+				if err != nil && !errors.Is(err, catalog.ErrConflict) && ctx.Err() == nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+	m := equal("__name__", "none")
+	for range 300 {
+		receipt, err := r.store.Delete(ctx, series.DefaultTenant, 0, 1, []*promlabels.Matcher{m})
+		if err != nil || receipt.ID == "" {
+			t.Fatalf("%+v %v", receipt, err)
+		}
+	}
+	stop()
+	lifting.Wait()
+}
