@@ -2,40 +2,22 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"herringbone/storage"
 )
 
 // fsck checks the data directory of a node that does not run, and writes one
 // line a finding to stdout. errFindings if there was one.
-func fsck(ctx context.Context, f flags, cfg Config, stdout io.Writer) (err error) {
-	// Looking must not make a directory, nor an empty catalog in a wrong one.
-	if _, err := os.Stat(filepath.Join(f.dataDir, catalogName)); err != nil {
-		return fmt.Errorf("no catalog in the data directory: %w", err)
-	}
-	unlock, err := storage.Lock(f.dataDir)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, unlock()) }()
-	c, err := openCellar(ctx, f.dataDir, prometheus.NewRegistry())
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, c.close()) }()
-
+func fsck(ctx context.Context, f flags, cfg Config, stdout io.Writer) error {
 	findings := 0
-	o := storage.FsckOptions{Node: cfg.Storage.options(f.dataDir).Node, Orphans: f.orphans, Suspect: f.orphans}
-	err = storage.Fsck(ctx, c.fs, c.bucket, c.catalog, f.dataDir, o, func(f storage.Finding) {
-		findings++
-		fmt.Fprintf(stdout, "%s: %s\n", f.Kind, f.What)
+	err := inStopped(ctx, f.dataDir, func(c *cellar) error {
+		o := storage.FsckOptions{Node: cfg.Storage.options(f.dataDir).Node, Orphans: f.orphans, Suspect: f.orphans}
+		return storage.Fsck(ctx, c.fs, c.bucket, c.catalog, f.dataDir, o, func(f storage.Finding) {
+			findings++
+			fmt.Fprintf(stdout, "%s: %s\n", f.Kind, f.What)
+		})
 	})
 	if err != nil {
 		return err
