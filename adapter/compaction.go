@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -224,7 +225,11 @@ func (n *node) openCompactor(c *cellar) (*compactor.Compactor, error) {
 func (n *node) maintenance(k *compactor.Compactor) map[string]http.Handler {
 	call := func(f func(ctx context.Context, r *http.Request) error) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if err := f(r.Context(), r); err != nil {
+			switch err := f(r.Context(), r); {
+			case errors.Is(err, errJobs):
+				http.Error(w, err.Error(), http.StatusBadRequest)
+				return
+			case err != nil:
 				http.Error(w, err.Error(), http.StatusInternalServerError)
 				return
 			}
@@ -233,9 +238,9 @@ func (n *node) maintenance(k *compactor.Compactor) map[string]http.Handler {
 	}
 	return map[string]http.Handler{
 		"/-/compact": call(func(ctx context.Context, r *http.Request) error {
-			jobs, err := strconv.Atoi(r.FormValue("jobs"))
+			jobs, err := parseJobs(r.FormValue("jobs"))
 			if err != nil {
-				jobs = 0 // All there are.
+				return err
 			}
 			return k.RunOnce(ctx, compactor.OnceOptions{Compact: true, Jobs: jobs})
 		}),
@@ -246,6 +251,20 @@ func (n *node) maintenance(k *compactor.Compactor) map[string]http.Handler {
 			return k.RunOnce(ctx, compactor.OnceOptions{Collect: true})
 		}),
 	}
+}
+
+var errJobs = errors.New("jobs must be a number above 0, or left out for all")
+
+// parseJobs reads how many jobs are wanted; 0 is all.
+func parseJobs(text string) (int, error) {
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("%w: %.40q", errJobs, text)
+	}
+	return n, nil
 }
 
 // knownUnits are what days can be merged to.

@@ -17,7 +17,7 @@
 //
 // Errors: a job that fails is tried again later and holds up no other. A file
 // that is damaged is put in quarantine: it stays live, so that queries that need
-// it fail by its name, and no job reads it. Only Run logs.
+// what is damaged in it fail by its name, and no job reads it. Only Run logs.
 //
 // Units: times are milliseconds since the Unix epoch, UTC, and ranges include
 // both ends; sizes are bytes.

@@ -78,7 +78,12 @@ func TestDeleteReceipts(t *testing.T) {
 		t.Errorf("remote read after the delete: %d samples, %v", len(a[`{__name__="m", day="0", job="a"}`]), err)
 	}
 	n.wantReceipt(id, "hidden", 100, 0)
-	n.do(http.MethodPost, "/api/v1/admin/tsdb/clean_tombstones", "", nil)
+	if _, err := n.do(http.MethodPost, "/api/v1/admin/tsdb/clean_tombstones", "", nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.do(http.MethodPost, "/-/compact?jobs=many", "", nil); err == nil || !strings.Contains(err.Error(), "status 400") {
+		t.Errorf("a number of jobs that is none: %v", err)
+	}
 	n.wantReceipt(id, "purged", 100, 100)
 	a := n.mustSQL("DELETE FROM m WHERE job = 'a' AND time < now() - INTERVAL 1 DAY")
 	if fmt.Sprint(a.Rows[0][1]) == "0" || n.count("m") == "300" {
