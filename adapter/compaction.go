@@ -25,6 +25,8 @@ type CompactionConfig struct {
 	ReadRate    Size     `yaml:"read_rate"`   // A second; 0 is as fast as it goes.
 	WriteRate   Size     `yaml:"write_rate"`
 	Duty        float64  `yaml:"duty"` // Share of a core that one partition's work may use.
+	// DutyUnderLoad is that share while other work of the node waits for a core.
+	DutyUnderLoad float64 `yaml:"duty_under_load"`
 
 	Level0Files int      `yaml:"level0_files"` // So many flushed files of a day are merged.
 	Level0Age   Duration `yaml:"level0_age"`   // One of this age is, too.
@@ -84,7 +86,7 @@ func defaultCompactionConfig() CompactionConfig {
 	l := o.Levels
 	return CompactionConfig{
 		Enabled: true, Interval: Duration(o.Interval), Concurrency: o.Concurrency, Memory: Size(o.MemoryBytes),
-		ReadRate: Size(o.ReadBytesPerSecond), WriteRate: Size(o.WriteBytesPerSecond), Duty: o.Duty,
+		ReadRate: Size(o.ReadBytesPerSecond), WriteRate: Size(o.WriteBytesPerSecond), Duty: o.Duty, DutyUnderLoad: o.DutyUnderLoad,
 		Level0Files: l.Level0Files, Level0Age: Duration(l.Level0Age), Window: Duration(l.Window), Lateness: Duration(l.Lateness),
 		Settle: Duration(l.Settle), MaxWait: Duration(l.MaxWait), Units: slices.Clone(knownUnits), MaxFileSize: Size(l.MaxFileBytes), MaxInputs: l.MaxInputs,
 		LateShare: l.LateShare, LateAge: Duration(l.LateAge), CleanAfter: Duration(l.CleanAge),
@@ -114,7 +116,8 @@ func (c Config) compactorOptions() (compactor.Options, error) {
 	o := compactor.DefaultOptions()
 	s := c.Compaction
 	o.Interval, o.Concurrency, o.MemoryBytes = time.Duration(s.Interval), s.Concurrency, int64(s.Memory)
-	o.ReadBytesPerSecond, o.WriteBytesPerSecond, o.Duty = int64(s.ReadRate), int64(s.WriteRate), s.Duty
+	o.ReadBytesPerSecond, o.WriteBytesPerSecond = int64(s.ReadRate), int64(s.WriteRate)
+	o.Duty, o.DutyUnderLoad = s.Duty, s.DutyUnderLoad
 	o.Levels = s.levels()
 	o.DefaultKeep = time.Duration(c.Storage.Retention)
 	o.RetentionInterval, o.MaxExpireShare = time.Duration(c.Retention.Interval), c.Retention.MaxShare
@@ -276,6 +279,7 @@ func (s CompactionConfig) checks() []check {
 		{s.Concurrency >= 1, "compaction.concurrency", "at least 1", s.Concurrency},
 		{s.Memory >= 16<<20, "compaction.memory", "at least 16MiB", s.Memory},
 		{s.Duty > 0 && s.Duty <= 1, "compaction.duty", "above 0 and at most 1", s.Duty},
+		{s.DutyUnderLoad > 0 && s.DutyUnderLoad <= 1, "compaction.duty_under_load", "above 0 and at most 1", s.DutyUnderLoad},
 		{!slices.ContainsFunc(s.Units, func(u string) bool { return !slices.Contains(knownUnits, u) }), "compaction.units", "some of week, month, year", s.Units},
 	}
 }

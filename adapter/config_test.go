@@ -90,6 +90,7 @@ func TestConfigMistakes(t *testing.T) {
 		"tag twice":               {"storage: {partition_tags: {x: [{label: a}, {label: a}]}}\n", []string{"storage.partition_tags.x[1].label"}},
 		"no pause":                {"compaction: {interval: 0s}\n", []string{"compaction.interval"}},
 		"memory for nothing":      {"compaction: {memory: 1MiB}\n", []string{"compaction.memory"}},
+		"no share under load":     {"compaction: {duty_under_load: 0}\n", []string{"compaction.duty_under_load"}},
 		"more than a core":        {"compaction: {duty: 1.5}\n", []string{"compaction.duty"}},
 		"unknown unit":            {"compaction: {units: [week, fortnight]}\n", []string{"compaction.units", "fortnight"}},
 		"window across days":      {"compaction: {window: 7h}\n", []string{"Window", "divide the day"}},

@@ -49,7 +49,8 @@ func New(o Options) (*Compactor, error) {
 	}
 	c.executor = NewExecutor(ExecutorOptions{
 		Bucket: o.Bucket, Catalog: o.Catalog, Node: o.Node, MemoryBytes: o.MemoryBytes, MaxFileBytes: o.Levels.MaxFileBytes,
-		ReadBytesPerSecond: o.ReadBytesPerSecond, WriteBytesPerSecond: o.WriteBytesPerSecond, Duty: o.Duty, Now: o.Now,
+		ReadBytesPerSecond: o.ReadBytesPerSecond, WriteBytesPerSecond: o.WriteBytesPerSecond,
+		Duty: o.Duty, DutyUnderLoad: o.DutyUnderLoad, Now: o.Now,
 	})
 	c.metrics = newMetrics(o.Registerer, c)
 	c.quarantine = &quarantine{catalog: o.Catalog, metrics: c.metrics}

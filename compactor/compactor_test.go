@@ -338,6 +338,7 @@ func TestOptionsThatCannotWorkAreNamed(t *testing.T) {
 		"MemoryBytes":         func(o *Options) { o.MemoryBytes = 0 },
 		"WriteBytesPerSecond": func(o *Options) { o.WriteBytesPerSecond = -1 },
 		"Duty":                func(o *Options) { o.Duty = 1.1 },
+		"DutyUnderLoad":       func(o *Options) { o.DutyUnderLoad = 0 },
 		"Levels":              func(o *Options) { o.Levels.MaxInputs = 0 },
 		"Rules":               func(o *Options) { o.Rules = []Rule{{Tenant: "default", Resolution: 7}} },
 		"RetentionInterval":   func(o *Options) { o.RetentionInterval = 0 },

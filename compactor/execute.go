@@ -39,7 +39,10 @@ type ExecutorOptions struct {
 	// Duty is the share of the time, above 0 and at most 1, that a job works; the
 	// rest it pauses, for others to have the processor. Default 1: no pause.
 	Duty float64
-	Now  func() time.Time // Default time.Now.
+	// DutyUnderLoad is that share while other goroutines of the process wait for a
+	// core. Default, and at most, Duty: a job makes no way for them.
+	DutyUnderLoad float64
+	Now           func() time.Time // Default time.Now.
 }
 
 // committer is what an Executor needs of a catalog.Catalog.
@@ -56,6 +59,9 @@ func (o ExecutorOptions) withDefaults() ExecutorOptions {
 	}
 	if o.Duty <= 0 || o.Duty > 1 {
 		o.Duty = 1
+	}
+	if o.DutyUnderLoad <= 0 || o.DutyUnderLoad > o.Duty {
+		o.DutyUnderLoad = o.Duty
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -19,6 +19,7 @@ type metrics struct {
 	read       *prometheus.CounterVec
 	written    *prometheus.CounterVec
 	rows       *prometheus.CounterVec
+	paused     prometheus.Counter
 	lostRaces  prometheus.Counter
 	failures   *prometheus.CounterVec
 	refused    *prometheus.CounterVec
@@ -88,6 +89,10 @@ func (m *metrics) makeJobs(f promauto.Factory) {
 		Name: "herringbone_compactor_rows_total",
 		Help: "Rows of jobs that were done: in, out, duplicate (another write won), hidden (by a delete or by retention), dropped (only aggregates are left).",
 	}, []string{"what"})
+	m.paused = f.NewCounter(prometheus.CounterOpts{
+		Name: "herringbone_compactor_paused_seconds_total",
+		Help: "Time in which jobs that were done did not work: they made way for others, kept their duty, or waited for limits of bytes.",
+	})
 	m.lostRaces = f.NewCounter(prometheus.CounterOpts{
 		Name: "herringbone_compactor_lost_races_total",
 		Help: "Commits that somebody else's came before. Harmless; the work is planned anew.",
@@ -169,6 +174,7 @@ func (m *metrics) ran(j Job, r Result, result string, took time.Duration) {
 	for i := range r.Files {
 		m.written.WithLabelValues(strconv.Itoa(r.Files[i].Level), string(r.Files[i].Kind)).Add(float64(r.Files[i].Size))
 	}
+	m.paused.Add((r.Took - r.Busy).Seconds())
 	m.rows.WithLabelValues("in").Add(float64(r.InputRows))
 	m.rows.WithLabelValues("out").Add(float64(r.OutputRows))
 	m.rows.WithLabelValues("duplicate").Add(float64(r.Duplicates))

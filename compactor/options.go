@@ -34,6 +34,7 @@ type Options struct {
 	ReadBytesPerSecond  int64   // Of all jobs together; 0: as fast as it goes.
 	WriteBytesPerSecond int64   // Of all jobs together; 0: as fast as it goes.
 	Duty                float64 // Share of a core that one job may use, up to 1.
+	DutyUnderLoad       float64 // … while other goroutines of the process wait for a core. Not more than Duty holds.
 
 	// Retention has rules for some series. Of all that match a series the shortest
 	// holds; where none matches, DefaultKeep does or what TenantKeep says instead.
@@ -92,6 +93,7 @@ func DefaultOptions() Options {
 		Levels:            DefaultLevels(),
 		MemoryBytes:       256 << 20,
 		Duty:              1,
+		DutyUnderLoad:     0.25,
 		RetentionInterval: 10 * time.Minute,
 		MaxExpireShare:    0.5,
 		LongestQuery:      30 * time.Minute,
@@ -118,6 +120,8 @@ func (o Options) Validate() error {
 		return errors.New("compactor: ReadBytesPerSecond or WriteBytesPerSecond is negative")
 	case !(o.Duty > 0 && o.Duty <= 1):
 		return errors.New("compactor: Duty is not above 0 and at most 1")
+	case !(o.DutyUnderLoad > 0 && o.DutyUnderLoad <= 1):
+		return errors.New("compactor: DutyUnderLoad is not above 0 and at most 1")
 	}
 	if err := o.Levels.Validate(); err != nil {
 		return fmt.Errorf("compactor: Levels: %w", err)

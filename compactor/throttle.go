@@ -22,13 +22,21 @@ type pace struct {
 	ctx           context.Context
 	reads, writes *rate.Limiter // Shared with other jobs; nil: no limit.
 	duty          float64
+	dutyUnderLoad float64
+	crowded       func() bool // Whether somebody waits for a core.
 
 	began  time.Time     // Of the work since the last pause.
+	looked time.Time     // When crowded was asked last, or the work began.
 	paused time.Duration // In all.
 }
 
-// workSlice is how long a job works between two pauses.
-const workSlice = 20 * time.Millisecond
+const (
+	workSlice = 20 * time.Millisecond // How long a job works between two pauses.
+	// lookSlice is how long it works between two looks at whether others wait: about
+	// what a request can lose to it. A look costs a microsecond.
+	lookSlice = 500 * time.Microsecond
+	breath    = time.Millisecond // How long it pauses between two looks.
+)
 
 // step is called after each small piece of work. It returns the context's error
 // when the job is to end.
@@ -36,14 +44,31 @@ func (p *pace) step() error {
 	if err := p.ctx.Err(); err != nil {
 		return err
 	}
-	if p.duty >= 1 {
-		return nil
+	now := time.Now()
+	switch worked := now.Sub(p.began); {
+	case p.duty < 1 && worked >= workSlice:
+		return p.pause(rest(worked, p.duty))
+	case p.dutyUnderLoad < p.duty && now.Sub(p.looked) >= lookSlice:
+		return p.makeWay(now)
 	}
-	worked := time.Since(p.began)
-	if worked < workSlice {
-		return nil
+	return nil
+}
+
+// makeWay pauses as long as somebody waits for a core, but not for longer than
+// keeps the job at its share under load.
+func (p *pace) makeWay(now time.Time) error {
+	for left := rest(now.Sub(p.looked), p.dutyUnderLoad); left > 0 && p.crowded(); left -= breath {
+		if err := p.pause(min(left, breath)); err != nil {
+			return err
+		}
 	}
-	return p.pause(time.Duration(float64(worked) * (1 - p.duty) / p.duty))
+	p.looked = time.Now()
+	return nil
+}
+
+// rest is the pause that makes work a share of the time.
+func rest(worked time.Duration, share float64) time.Duration {
+	return time.Duration(float64(worked) * (1 - share) / share)
 }
 
 func (p *pace) pause(d time.Duration) error {
@@ -55,15 +80,16 @@ func (p *pace) pause(d time.Duration) error {
 		return p.ctx.Err()
 	case <-t.C:
 	}
-	p.paused += time.Since(began)
 	p.began = time.Now()
+	p.looked = p.began
+	p.paused += p.began.Sub(began)
 	return nil
 }
 
-// wait waits until n bytes may pass l.
+// wait waits until n bytes may pass l. It is a step, too.
 func (p *pace) wait(l *rate.Limiter, n int) error {
-	if l == nil {
-		return p.ctx.Err()
+	if err := p.step(); err != nil || l == nil {
+		return err
 	}
 	began := time.Now()
 	for n > 0 {
@@ -75,7 +101,7 @@ func (p *pace) wait(l *rate.Limiter, n int) error {
 	}
 	waited := time.Since(began)
 	p.paused += waited
-	p.began = p.began.Add(waited) // It was no work.
+	p.began, p.looked = p.began.Add(waited), p.looked.Add(waited) // It was no work.
 	return nil
 }
 

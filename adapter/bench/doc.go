@@ -13,7 +13,9 @@
 // our own binary on loopback ports, runs both, and stops what it started. SQL
 // writes an SQLLoad (days of many series, a year of few) to a node of its own,
 // asks it and DuckDB alone, over the same files, the same questions in
-// alternation, compares the answers and reports times, files opened and memory.
+// alternation, compares the answers and reports times, files opened and memory. Beside gives a
+// node a backlog to compact and compares what writes and queries at a steady rate
+// take while compaction is off and on in turn.
 //
 // Units: latencies are milliseconds of wall time, CPU is microseconds a sample
 // or milliseconds a query, sizes are bytes. Nothing here retries or waits without

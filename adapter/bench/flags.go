@@ -17,7 +17,7 @@ func Commands(app *kingpin.Application) map[string]func(ctx context.Context) err
 	top := app.Command("bench", "Put load on Prometheus-compatible stores and measure them.")
 	commands := map[string]func(ctx context.Context) error{}
 	for _, add := range []func(*kingpin.CmdClause) (*kingpin.CmdClause, func(context.Context) error){
-		writeCommand, queryCommand, compareCommand, sqlCommand,
+		writeCommand, queryCommand, compareCommand, sqlCommand, besideCommand,
 	} {
 		clause, run := add(top)
 		commands[clause.FullCommand()] = run
@@ -112,6 +112,24 @@ func sqlCommand(top *kingpin.CmdClause) (*kingpin.CmdClause, func(context.Contex
 	c.Flag("timeout", "Bound of the whole run.").Default(o.Timeout.String()).DurationVar(&o.Timeout)
 	c.Flag("json", "File to write the results to.").StringVar(&o.JSON)
 	return c, func(ctx context.Context) error { return SQL(ctx, o, os.Stdout) }
+}
+
+func besideCommand(top *kingpin.CmdClause) (*kingpin.CmdClause, func(context.Context) error) {
+	c := top.Command("beside", "Write to and ask a node of its own at a steady rate while compaction is off and on in turn, and compare the latencies.")
+	o := DefaultBesideOptions()
+	l := &o.Backlog
+	c.Flag("series", "Number of series of the backlog.").Default(fmt.Sprint(l.Series)).IntVar(&l.Series)
+	c.Flag("duration", "Time that the backlog spans, in whole hours; each is a file a metric bucket.").Default(l.Duration.String()).DurationVar(&l.Duration)
+	c.Flag("step", "Time between two samples of its series.").Default(l.Step.String()).DurationVar(&l.Step)
+	c.Flag("rate", "Samples a second that are written while the clock runs.").Default(fmt.Sprint(o.Rate)).IntVar(&o.Rate)
+	c.Flag("samples-per-request", "Samples in one request.").Default(fmt.Sprint(o.Request)).IntVar(&o.Request)
+	c.Flag("window", "How long compaction is off, then on.").Default(o.Window.String()).DurationVar(&o.Window)
+	c.Flag("windows", "How often each.").Default(fmt.Sprint(o.Windows)).IntVar(&o.Windows)
+	c.Flag("compaction", "A line for the section compaction of the node's configuration, as 'duty: 0.5'. Can be repeated.").StringsVar(&o.Compaction)
+	c.Flag("adapter", "Our binary; this one by default.").StringVar(&o.Adapter)
+	c.Flag("timeout", "Bound of the whole run.").Default(o.Timeout.String()).DurationVar(&o.Timeout)
+	c.Flag("json", "File to write the results to.").StringVar(&o.JSON)
+	return c, func(ctx context.Context) error { return Beside(ctx, o, os.Stdout) }
 }
 
 // loadFlags returns the start as text; it has two forms and a default that

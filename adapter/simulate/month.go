@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -24,18 +25,18 @@ func DefaultMonthOptions() MonthOptions {
 
 // Month writes a month of hourly files without compacting, compacts them to the
 // fixed point, and compares how long queries take before and after.
-func Month(ctx context.Context, o MonthOptions, out io.Writer) error {
+func Month(ctx context.Context, o MonthOptions, out io.Writer) (err error) {
 	dir, remove, err := directory(o.Dir)
 	if err != nil {
 		return err
 	}
-	defer remove()
+	defer func() { err = errors.Join(err, remove()) }()
 	c := newClock(o.Load.Start)
 	n, err := openNode(ctx, dir, c, nil)
 	if err != nil {
 		return err
 	}
-	defer func() { n.close() }()
+	defer func() { err = errors.Join(err, n.close()) }()
 	w := week{node: n, out: out}
 	if err := w.pour(ctx, o.Load, time.Hour); err != nil {
 		return err

@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -32,18 +33,18 @@ const weekRequest = 2000
 // Week ingests steadily for a week, flushing each hour and compacting whenever
 // there is something to compact, then lets time pass until the week is one file a
 // bucket, and says what all of that cost.
-func Week(ctx context.Context, o WeekOptions, out io.Writer) error {
+func Week(ctx context.Context, o WeekOptions, out io.Writer) (err error) {
 	dir, remove, err := directory(o.Dir)
 	if err != nil {
 		return err
 	}
-	defer remove()
+	defer func() { err = errors.Join(err, remove()) }()
 	c := newClock(o.Load.Start)
 	n, err := openNode(ctx, dir, c, nil)
 	if err != nil {
 		return err
 	}
-	defer n.close()
+	defer func() { err = errors.Join(err, n.close()) }()
 	w := week{node: n, out: out}
 	if err := w.ingest(ctx, o); err != nil {
 		return err
@@ -60,12 +61,12 @@ func Week(ctx context.Context, o WeekOptions, out io.Writer) error {
 }
 
 // directory is dir or a new one, and what removes the latter.
-func directory(dir string) (string, func(), error) {
+func directory(dir string) (string, func() error, error) {
 	if dir != "" {
-		return dir, func() {}, os.MkdirAll(dir, 0o755)
+		return dir, func() error { return nil }, os.MkdirAll(dir, 0o755)
 	}
 	made, err := os.MkdirTemp("", "herringbone-simulate-")
-	return made, func() { _ = os.RemoveAll(made) }, err
+	return made, func() error { return os.RemoveAll(made) }, err
 }
 
 // week counts while it runs.

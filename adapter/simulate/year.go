@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -40,18 +41,18 @@ func yearRules() []compactor.Rule {
 // Year writes a year, a file a day, compacts and downsamples it as the time
 // passes, and compares queries of aggregates with those of samples: a year later,
 // when all of it is old.
-func Year(ctx context.Context, o YearOptions, out io.Writer) error {
+func Year(ctx context.Context, o YearOptions, out io.Writer) (err error) {
 	dir, remove, err := directory(o.Dir)
 	if err != nil {
 		return err
 	}
-	defer remove()
+	defer func() { err = errors.Join(err, remove()) }()
 	c := newClock(o.Load.Start)
 	n, err := openNode(ctx, dir, c, yearRules())
 	if err != nil {
 		return err
 	}
-	defer func() { n.close() }()
+	defer func() { err = errors.Join(err, n.close()) }()
 	w := week{node: n, out: out}
 	if filled := n.samples(); filled > 0 {
 		w.samples = filled

@@ -85,6 +85,56 @@ func TestOrderOfOperations(t *testing.T) {
 	}, ops)
 }
 
+// A large object is synced in portions, so that never much of it waits to be
+// written by the kernel; and once a sync failed the object gets no name, though
+// later syncs succeed.
+func TestLargeObjectsAreSyncedInPortions(t *testing.T) {
+	files := fsystest.NewCrash()
+	b := open(t, files, "/objects")
+	var waiting, most, syncs, failAt int
+	files.SetHook(func(op fsystest.Op) error {
+		switch op.Kind {
+		case fsystest.Write:
+			waiting += op.Size
+			most = max(most, waiting)
+		case fsystest.Datasync:
+			waiting = 0
+			if syncs++; syncs == failAt {
+				return syscall.EIO
+			}
+		}
+		return nil
+	})
+	large := func(name string) error {
+		w, err := b.Create(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		part := make([]byte, 100_000)
+		for range 300 {
+			if _, err := w.Write(part); err != nil && !errors.Is(err, syscall.EIO) {
+				t.Fatal(err) // A caller that overlooks the error must not do harm.
+			}
+		}
+		return w.Commit()
+	}
+	if err := large("a/x"); err != nil {
+		t.Fatal(err)
+	}
+	if most > 5<<20 || syncs > 10 {
+		t.Errorf("%d bytes waited at most, %d syncs for 30 MB", most, syncs)
+	}
+	for failAt = 1; failAt <= 8; failAt++ {
+		syncs = 0
+		if err := large("a/y"); !errors.Is(err, syscall.EIO) {
+			t.Errorf("sync %d of %d failed, then Commit returned %v", failAt, syncs, err)
+		}
+		if names := buckettest.List(t, b, ""); len(names) != 1 {
+			t.Fatalf("sync %d failed: there are %v", failAt, names)
+		}
+	}
+}
+
 func TestUnnamedObjectsAreRemovedAtOpen(t *testing.T) {
 	files := fsystest.NewCrash()
 	b := open(t, files, "/objects")

@@ -14,6 +14,11 @@ import (
 // writeBuffer joins small writes; larger ones go straight to the file.
 const writeBuffer = 64 << 10
 
+// syncBytes is how much is written between two syncs. If a large object were only
+// synced when it is whole, the kernel would write all of it at once, and the
+// syncs of the write-ahead log beside it would wait.
+const syncBytes = 4 << 20
+
 // writer writes a file under a temporary name and renames it.
 type writer struct {
 	ctx  context.Context
@@ -21,8 +26,10 @@ type writer struct {
 	temp string // Path.
 	name string
 
-	file fsys.File // nil when the writer is done.
-	buf  *bufio.Writer
+	file     fsys.File // nil when the writer is done.
+	buf      *bufio.Writer
+	unsynced int   // Bytes.
+	err      error // Of a sync; nothing is known about the bytes then.
 }
 
 var errDone = errors.New("object was committed or aborted before")
@@ -37,10 +44,24 @@ func (w *writer) Write(p []byte) (int, error) {
 		return 0, fmt.Errorf("write object %s: %w", w.name, errDone)
 	}
 	n, err := w.buf.Write(p) // Keeps the first error.
+	if w.unsynced += n; err == nil && w.unsynced >= syncBytes {
+		err = w.sync()
+	}
 	if err != nil {
 		return n, fmt.Errorf("write object %s: %w", w.name, err)
 	}
 	return n, nil
+}
+
+// sync makes what was written durable. A failed one is not tried again.
+func (w *writer) sync() error {
+	if w.err == nil {
+		if w.err = w.buf.Flush(); w.err == nil {
+			w.err = w.file.Datasync()
+		}
+		w.unsynced = 0
+	}
+	return w.err
 }
 
 // Commit implements Writer. The order is what makes it durable: bytes, then the
@@ -69,10 +90,7 @@ func (w *writer) Commit() error {
 func (w *writer) finish() error {
 	err := w.ctx.Err()
 	if err == nil {
-		err = w.buf.Flush()
-	}
-	if err == nil {
-		err = w.file.Datasync()
+		err = w.sync()
 	}
 	err = errors.Join(err, w.file.Close())
 	w.file, w.buf = nil, nil
