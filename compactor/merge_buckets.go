@@ -26,7 +26,7 @@ func (w *work) mergeBuckets() error {
 		}
 	}
 	t := w.target(w.job.Rows, w.inputs())
-	t.sole = true
+	t.sole = w.job.Kind == Merge // What is made coarser can be made again: the finer stay.
 	return w.writeBuckets(sources, t)
 }
 

@@ -31,21 +31,25 @@ func (p *planner) sole(sh *shelf, u Unit) (found []*catalog.File) {
 
 // covered reports whether files may be merged into a unit as far as Sole
 // aggregates are concerned. These are answered with for all days of their unit,
-// so all its days with samples must be theirs; samples are not merged with those
-// of days that are Sole, because then they could never become so.
+// so all its days with samples must be theirs, see also beside; samples are not
+// merged with those of days that are Sole, because then they could never become
+// so.
 func (p *planner) covered(sh *shelf, u Unit, lower, own []*catalog.File) bool {
 	if sh.kind.Resolution() == 0 {
 		return !slices.ContainsFunc(p.sole(sh, u), func(f *catalog.File) bool { return !fileUnit(f).Contains(u) })
-	}
-	samples := p.byKey[shelfKey{sh.tenant, catalog.Samples, sh.partition}]
-	if samples == nil {
-		return true
 	}
 	days := map[int64]bool{}
 	for _, f := range slices.Concat(lower, own) {
 		for d := range int64(f.Days) {
 			days[f.Day+d] = true
 		}
+	}
+	if !p.beside(sh, u, days) {
+		return false
+	}
+	samples := p.byKey[shelfKey{sh.tenant, catalog.Samples, sh.partition}]
+	if samples == nil {
+		return true
 	}
 	for _, f := range samples.files {
 		for d := max(series.Day(f.MinT), u.Day); d <= min(series.Day(f.MaxT), u.Day+int64(u.Days)-1); d++ {
@@ -100,4 +104,35 @@ func (p *planner) addCoarsen(sh *shelf, u *unitFiles, r *Rule) {
 		return
 	}
 	p.add(j)
+}
+
+// beside reports whether a unit of Sole aggregates that has these days would not
+// stand in the way of Sole aggregates of another resolution: queries take the
+// coarsest, for all days of its unit, and then none that it overlaps. So the days
+// of the finer must all be days of the coarser.
+func (p *planner) beside(sh *shelf, u Unit, days map[int64]bool) bool {
+	others := map[catalog.Kind]map[int64]bool{}
+	for _, f := range p.sole(sh, u) {
+		if f.Kind == sh.kind {
+			continue
+		}
+		if others[f.Kind] == nil {
+			others[f.Kind] = map[int64]bool{}
+		}
+		for d := max(f.Day, u.Day); d < min(f.Day+int64(f.Days), u.Day+int64(u.Days)); d++ {
+			others[f.Kind][d] = true
+		}
+	}
+	for kind, theirs := range others {
+		coarse, fine := days, theirs
+		if kind.Resolution() > sh.kind.Resolution() {
+			coarse, fine = theirs, days
+		}
+		for d := range fine {
+			if !coarse[d] {
+				return false
+			}
+		}
+	}
+	return true
 }

@@ -101,7 +101,7 @@ func (s *aggregateSet) complete(hits []hit, c claim, finer claims) bool {
 	for _, o := range finer {
 		if left := s.aggregatesOf(hits[o.hit]); left.Sole && o.minT <= c.maxT && o.maxT >= c.minT {
 			// Samples there are not the whole truth: the choice is between aggregates.
-			return left.Seq <= file.Seq && o.minT <= c.minT && o.maxT >= c.maxT
+			return left.Seq <= file.Seq && o.minT == c.minT && o.maxT == c.maxT
 		}
 	}
 	for _, h := range hits {

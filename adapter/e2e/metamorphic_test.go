@@ -287,7 +287,8 @@ func (h *history) deleteRows() {
 	text := fmt.Sprintf("DELETE FROM %s WHERE %s AND time >= TIMESTAMPTZ '%s' AND time < TIMESTAMPTZ '%s'", metric, where.text,
 		time.UnixMilli(minT).UTC().Format(layout), time.UnixMilli(maxT).UTC().Format(layout))
 	h.note("%s", text)
-	if _, err := h.sqlRows(text); err != nil {
+	// One that ran out of time may have happened; again it does nothing more.
+	if _, err := patient(func() (sqlAnswer, error) { return h.sqlRows(text) }); err != nil {
 		if strings.Contains(err.Error(), "there is no table") || strings.Contains(err.Error(), `\"job\" not found`) {
 			return // No series has been written that has it.
 		}

@@ -31,14 +31,15 @@ type node struct {
 	clock     *clock
 	catalog   *catalog.Catalog
 	store     *storage.Store
+	options   compactor.Options // Of compactor.
 	compactor *compactor.Compactor
 	write     http.Handler
 	query     http.Handler
 }
 
-// openNode opens the parts in dir; rules are those of downsampling. Everything
-// else is as by default.
-func openNode(ctx context.Context, dir string, c *clock, rules []compactor.Rule) (n *node, err error) {
+// openNode opens the parts in dir. Everything is as by default, but for what
+// adjust changes; nil: nothing.
+func openNode(ctx context.Context, dir string, c *clock, adjust func(*compactor.Options)) (n *node, err error) {
 	n = &node{clock: c}
 	b, err := bucket.Dir(fsys.OS, filepath.Join(dir, "objects"))
 	if err != nil {
@@ -58,9 +59,12 @@ func openNode(ctx context.Context, dir string, c *clock, rules []compactor.Rule)
 	if err := n.store.Replay(ctx); err != nil {
 		return nil, errors.Join(err, n.close())
 	}
-	ko := compactor.DefaultOptions()
-	ko.Catalog, ko.Bucket, ko.Node, ko.Log, ko.Now, ko.Rules = n.catalog, b, so.Node, log, c.now, rules
-	if n.compactor, err = compactor.New(ko); err != nil {
+	n.options = compactor.DefaultOptions()
+	n.options.Catalog, n.options.Bucket, n.options.Node, n.options.Log, n.options.Now = n.catalog, b, so.Node, log, c.now
+	if adjust != nil {
+		adjust(&n.options)
+	}
+	if n.compactor, err = compactor.New(n.options); err != nil {
 		return nil, errors.Join(err, n.close())
 	}
 	return n, errors.Join(n.openRooms(log))

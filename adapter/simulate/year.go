@@ -48,7 +48,7 @@ func Year(ctx context.Context, o YearOptions, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 	c := newClock(o.Load.Start)
-	n, err := openNode(ctx, dir, c, yearRules())
+	n, err := openNode(ctx, dir, c, func(o *compactor.Options) { o.Rules = yearRules() })
 	if err != nil {
 		return err
 	}
