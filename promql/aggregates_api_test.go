@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/prompb"
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"herringbone/storage/series"
@@ -148,6 +149,26 @@ func TestApproximateAnswers(t *testing.T) {
 				t.Error("samples were read")
 			}
 		})
+	}
+}
+
+// Remote-read knows samples only: where they were dropped it must not answer with
+// less as if that were all. Labels are no samples.
+func TestRemoteReadOfDroppedSamplesIsAnError(t *testing.T) {
+	d := &downsampled{Memory: steady(t), known: []series.Resolution{{Millis: testHour}}}
+	h := aggregatedAPI(t, d)
+	for _, kind := range []prompb.ReadRequest_ResponseType{prompb.ReadRequest_SAMPLES, prompb.ReadRequest_STREAMED_XOR_CHUNKS} {
+		d.known[0].Sole = false
+		if w := readRequest(t, h, kind); w.Code != http.StatusOK {
+			t.Errorf("%s of what has its samples: %d %s", kind, w.Code, w.Body)
+		}
+		d.known[0].Sole = true
+		if w := readRequest(t, h, kind); w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "only aggregates of 1h are kept") {
+			t.Errorf("%s of dropped samples: %d %s", kind, w.Code, w.Body)
+		}
+	}
+	if w := get(h, "/api/v1/series?match[]=g&start=0&end=7200"); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"g"`) {
+		t.Errorf("series of dropped samples: %d %s", w.Code, w.Body)
 	}
 }
 

@@ -45,7 +45,8 @@ func NewQueryable(source series.Source, fallback series.Tenant, maxSamples int) 
 
 // withAggregates returns a Queryable whose queries may be answered from
 // aggregates. Only engine asks it for them: remote-read and what is asked of
-// labels are answered from samples alone.
+// labels are answered from samples alone, and samples are refused for times of
+// which only aggregates are kept.
 func (q *Queryable) withAggregates(source series.AggregateSource) *Queryable {
 	own := *q
 	own.aggregates = source
@@ -72,7 +73,10 @@ func (q *Queryable) ChunkQuerier(minT, maxT int64) (storage.ChunkQuerier, error)
 }
 
 func (q *Queryable) querier(minT, maxT int64) *querier {
-	return &querier{source: q.source, fallback: q.fallback, pool: q.pool, limit: q.limit, minT: minT, maxT: maxT, explain: q.explain, marks: q.marks}
+	return &querier{
+		source: q.source, fallback: q.fallback, pool: q.pool, limit: q.limit, minT: minT, maxT: maxT,
+		explain: q.explain, aggregates: q.aggregates, marks: q.marks,
+	}
 }
 
 type querier struct {
@@ -85,7 +89,9 @@ type querier struct {
 	open        []io.Closer // Sets.
 	iterators   []*iterator // Their arrays go back to the pool.
 
-	marks   *marks
+	aggregates series.AggregateSource
+	marks      *marks
+
 	explain *explanation
 	selects int // So far; counted for explain.
 }
