@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -56,12 +57,23 @@ func (s *Store) append(ctx context.Context, t series.Tenant, b *series.Batch) (s
 	return w.written, nil
 }
 
+// earliestTime and latestTime bound the times and start times that are kept, in
+// milliseconds: SQL tells times in microseconds, and could read no row of a table
+// that has one outside. They are far enough from the limits of an int64 that the
+// year of compaction around a time does not overflow.
+const (
+	latestTime   = math.MaxInt64 / 1000
+	earliestTime = -latestTime
+)
+
+func tooFar(t int64) bool { return t < earliestTime || t > latestTime }
+
 // oldest is the time before which samples are rejected.
 func (s *Store) oldest() int64 {
 	if s.opts.Retention == 0 {
-		return -1 << 63
+		return earliestTime
 	}
-	return s.now().Add(-s.opts.Retention).UnixMilli()
+	return max(earliestTime, s.now().Add(-s.opts.Retention).UnixMilli())
 }
 
 // logError gives a full disk its class: writes can succeed again without a
@@ -211,8 +223,8 @@ func (w *appender) define(ms *memSeries) error {
 func (w *appender) keep(ms *memSeries, samples []series.Sample, histograms []series.Histogram, exemplars []series.Exemplar) {
 	ref := chunks.HeadSeriesRef(ms.ref)
 	for _, s := range samples {
-		if s.T < w.oldest {
-			w.tooOld(ms, s.T)
+		if s.T < w.oldest || tooFar(s.T) || tooFar(s.Start) {
+			w.refuse(ms, "sample", s.T, s.Start)
 			continue
 		}
 		w.minT, w.maxT = min(w.minT, s.T), max(w.maxT, s.T)
@@ -221,8 +233,8 @@ func (w *appender) keep(ms *memSeries, samples []series.Sample, histograms []ser
 		w.withStarts = w.withStarts || s.Start != 0
 	}
 	for _, h := range histograms {
-		if h.T < w.oldest {
-			w.tooOld(ms, h.T)
+		if h.T < w.oldest || tooFar(h.T) || tooFar(h.Start) {
+			w.refuse(ms, "sample", h.T, h.Start)
 			continue
 		}
 		w.minT, w.maxT = min(w.minT, h.T), max(w.maxT, h.T)
@@ -234,6 +246,10 @@ func (w *appender) keep(ms *memSeries, samples []series.Sample, histograms []ser
 		}
 	}
 	for _, e := range exemplars {
+		if tooFar(e.T) {
+			w.refuse(ms, "exemplar", e.T)
+			continue
+		}
 		w.exemplars = append(w.exemplars, e)
 		w.refExempl = append(w.refExempl, record.RefExemplar{Ref: ref, T: e.T, V: e.V, Labels: e.Labels})
 	}
@@ -243,9 +259,17 @@ func (w *appender) keep(ms *memSeries, samples []series.Sample, histograms []ser
 	w.exemplEnd = append(w.exemplEnd, int32(len(w.exemplars)))
 }
 
-func (w *appender) tooOld(ms *memSeries, t int64) {
+// refuse sets aside what has a time that cannot be stored, or else is too old. The
+// first time is that of the sample.
+func (w *appender) refuse(ms *memSeries, what string, times ...int64) {
+	if i := slices.IndexFunc(times, tooFar); i >= 0 {
+		w.written.Reject(series.ReasonTime, 1, func() string {
+			return fmt.Sprintf("%s: %s with the time %d: only %d to %d, in milliseconds since 1970, can be stored", ms.labels, what, times[i], earliestTime, latestTime)
+		})
+		return
+	}
 	w.written.Reject(series.ReasonTooOld, 1, func() string {
-		return fmt.Sprintf("%s: sample at %s is older than the retention", ms.labels, time.UnixMilli(t).UTC().Format(time.RFC3339))
+		return fmt.Sprintf("%s: %s at %s is older than the retention", ms.labels, what, time.UnixMilli(times[0]).UTC().Format(time.RFC3339))
 	})
 }
 

@@ -19,9 +19,14 @@ import (
 // rows out of the files later.
 //
 // The tombstone it returns is the receipt: catalog.Receipt tells by its ID what
-// became of it. Hidden counts the rows that the delete hides, duplicates that are
-// in several files included; it is exact unless a compaction of the same files
-// is committed at the same moment. If nothing is hidden the tombstone is Done.
+// became of it. Hidden counts the rows that were visible and that the delete
+// hides, duplicates that are in several files included; it is exact unless a
+// compaction of the same files is committed at the same moment. The rows of a
+// damaged or missing file are hidden and cannot be counted: Hidden is then a lower
+// bound, and the log names the file.
+//
+// If nothing is left for it to hide, the tombstone is Done. What only rules of
+// retention hide is left: it would be seen again when they are relaxed.
 //
 // Errors: no matcher that some label must satisfy, or minT after maxT, wraps
 // series.ErrInvalid; series.ErrNotReady before Replay and after Close. After any
@@ -52,10 +57,7 @@ func (d *deletion) run(ctx context.Context) (catalog.Tombstone, error) {
 	if err := d.validate(); err != nil {
 		return catalog.Tombstone{}, err
 	}
-	if _, err := s.generations(); err != nil {
-		return catalog.Tombstone{}, err
-	}
-	if err := s.Flush(ctx); err != nil {
+	if err := d.flush(ctx); err != nil {
 		return catalog.Tombstone{}, err
 	}
 	// Counting can take long: it is done while flushes go on, and again for what
@@ -77,6 +79,29 @@ func (d *deletion) validate() error {
 		}
 	}
 	return fmt.Errorf("at least one matcher must not match the empty string: %w", series.ErrInvalid)
+}
+
+// flush brings what is to be hidden out of memory, which tombstones do not reach.
+// An active generation without any of it stays: what comes to it from now on was
+// not acknowledged before the call, and its files will be newer than the
+// tombstone. Frozen ones, which it may have become one of by now, are flushed in
+// any case: at the latest by commit.
+func (d *deletion) flush(ctx context.Context) error {
+	s, t := d.store, &d.tombstone
+	generations, err := s.generations()
+	if err != nil {
+		return err
+	}
+	active := generations[len(generations)-1]
+	holds, err := active.holds(ctx, t.Tenant, series.Query{Matchers: t.Matchers, MinT: t.MinT, MaxT: t.MaxT})
+	switch {
+	case err != nil:
+		return err
+	case holds:
+		return s.Flush(ctx)
+	default:
+		return s.flushFrozen(ctx)
+	}
 }
 
 // commit adds the tombstone. No generation is between the commit of its files
@@ -101,7 +126,7 @@ func (d *deletion) commit(ctx context.Context) (catalog.Tombstone, error) {
 	}
 	// Where somebody else committed in between, there may be a file that was not
 	// looked at: whoever lifts tombstones that hide nothing will see.
-	if sum == (hidden{}) && after.Version() == before.Version()+1 {
+	if !sum.needed && after.Version() == before.Version()+1 {
 		_, err := s.catalog.Commit(ctx, catalog.Edit{Token: "lift/" + d.tombstone.ID, Lift: []string{d.tombstone.ID}})
 		if err != nil && !errors.Is(err, catalog.ErrConflict) { // Somebody has lifted it by now.
 			return none, err
@@ -119,15 +144,26 @@ func (d *deletion) count(ctx context.Context, snapshot *catalog.Snapshot) (sum h
 		for _, f := range snapshot.Files(t.Tenant, kind, t.MinT, t.MaxT, t.Matchers...) {
 			h, known := d.counted[f.ID]
 			if !known {
-				if h, err = d.store.hiddenIn(ctx, f, &t, snapshot.Mask(f)); err != nil {
+				if h, err = d.look(ctx, f, &t, snapshot.Mask(f)); err != nil {
 					return hidden{}, fmt.Errorf("count what is hidden: %w", err)
 				}
 			}
 			counted[f.ID] = h
 			sum.rows += h.rows
-			sum.exemplars += h.exemplars
+			sum.needed = sum.needed || h.needed
 		}
 	}
 	d.counted = counted
 	return sum, nil
+}
+
+// look is hiddenIn, but damage does not hinder a delete: nothing is read to hide
+// rows. They may be there, so the tombstone stays as long as the file.
+func (d *deletion) look(ctx context.Context, f *catalog.File, t *catalog.Tombstone, mask catalog.Mask) (hidden, error) {
+	h, err := d.store.hiddenIn(ctx, f, t, mask)
+	if errors.Is(err, series.ErrCorrupt) {
+		d.store.log.Warn("a delete hides rows of a damaged file, its receipt does not count them", "delete", t.ID, "file", f.Name, "err", err)
+		return hidden{needed: true}, nil
+	}
+	return h, err
 }

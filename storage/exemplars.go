@@ -54,6 +54,12 @@ func (m *memSeries) exemplarDays() map[int64][]series.Exemplar {
 	return days
 }
 
+func (m *memSeries) holdsExemplar(minT, maxT int64) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.ContainsFunc(m.exemplars, func(e series.Exemplar) bool { return e.T >= minT && e.T <= maxT })
+}
+
 func sortedExemplars(list []series.Exemplar) []series.Exemplar {
 	slices.SortStableFunc(list, func(a, b series.Exemplar) int {
 		return cmp.Or(cmp.Compare(a.T, b.T), promlabels.Compare(a.Labels, b.Labels))

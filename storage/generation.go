@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"sync"
@@ -63,6 +64,16 @@ func (g *generation) ensureMemory(t series.Tenant) *memory {
 		g.tenants[t] = m
 	}
 	return m
+}
+
+// holds reports whether a matching series of a tenant has a sample or an exemplar
+// in the query's range.
+func (g *generation) holds(ctx context.Context, t series.Tenant, q series.Query) (bool, error) {
+	m := g.memory(t)
+	if m == nil {
+		return false, nil
+	}
+	return m.holds(ctx, q)
 }
 
 // memories returns all tenants' memories in the order of their names.

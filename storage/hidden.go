@@ -9,32 +9,53 @@ import (
 	"herringbone/storage/series"
 )
 
-// hidden is what a tombstone hides that was visible before.
+// hidden is what a tombstone of a delete hides.
 type hidden struct {
-	rows      int64 // Of samples, and of aggregates that are all that is left of samples.
-	exemplars int64
+	// rows were visible before: of samples, and of aggregates that are all that is
+	// left of samples.
+	rows int64
+	// needed: there may be rows or exemplars that no delete before it hides. Rules
+	// of retention may hide them, and will not when they are relaxed.
+	needed bool
 }
 
-// hiddenIn counts what t hides in one file and mask, of the tombstones before
-// it, does not. Indexes answer where series lie whole inside its range;
-// otherwise samples are read.
-func (s *Store) hiddenIn(ctx context.Context, f *catalog.File, t *catalog.Tombstone, mask catalog.Mask) (hidden, error) {
-	switch {
-	case !t.Hides(f):
+// hiddenIn tells what t hides in one file and mask, of the tombstones before it,
+// does not.
+func (s *Store) hiddenIn(ctx context.Context, f *catalog.File, t *catalog.Tombstone, mask catalog.Mask) (h hidden, err error) {
+	if !t.Hides(f) {
 		return hidden{}, nil
-	case f.Kind == catalog.Exemplars:
-		n, err := s.hiddenExemplars(ctx, f, t, mask)
-		return hidden{exemplars: n}, err
-	case f.Kind != catalog.Samples && !f.Sole:
-		return hidden{}, nil // Its rows tell of samples that are counted.
+	}
+	var n int64
+	if f.Kind.Resolution() == 0 || f.Sole { // Other rows tell of samples that are counted.
+		if n, err = s.countIn(ctx, f, t, mask); err != nil {
+			return hidden{}, err
+		}
+	}
+	if f.Kind != catalog.Exemplars {
+		h.rows = n
+	}
+	if deletes := mask.Deletes(); n == 0 && len(deletes) < len(mask) {
+		if n, err = s.countIn(ctx, f, t, deletes); err != nil {
+			return hidden{}, err
+		}
+	}
+	h.needed = n > 0
+	return h, nil
+}
+
+// countIn counts the rows or exemplars of one file that t hides and mask does
+// not. Indexes answer where series lie whole inside its range; otherwise samples
+// are read.
+func (s *Store) countIn(ctx context.Context, f *catalog.File, t *catalog.Tombstone, mask catalog.Mask) (int64, error) {
+	if f.Kind == catalog.Exemplars {
+		return s.hiddenExemplars(ctx, f, t, mask)
 	}
 	o, err := s.files.acquire(ctx, f)
 	if err != nil {
-		return hidden{}, err
+		return 0, err
 	}
 	defer s.files.release(o)
-	n, err := o.hides(ctx, t, mask)
-	return hidden{rows: n}, err
+	return o.hides(ctx, t, mask)
 }
 
 func (o *openFile) hides(ctx context.Context, t *catalog.Tombstone, mask catalog.Mask) (rows int64, err error) {

@@ -180,25 +180,46 @@ func (m *memory) match(ctx context.Context, q series.Query) ([]*memSeries, error
 	if !m.times.meets(q.MinT, q.MaxT) {
 		return nil, nil
 	}
-	known := m.index()
-	p, err := m.postingsFor(ctx, q.Matchers)
-	if err != nil {
-		return nil, fmt.Errorf("match series in memory: %w", err)
-	}
 	var out []*memSeries
+	err := m.eachMatch(ctx, q.Matchers, func(ms *memSeries) (more bool) {
+		if minT, maxT, ok := ms.times(); ok && minT <= q.MaxT && maxT >= q.MinT {
+			out = append(out, ms)
+		}
+		return true
+	})
+	return out, err
+}
+
+// holds reports whether a matching series has a sample or an exemplar in the
+// range.
+func (m *memory) holds(ctx context.Context, q series.Query) (found bool, err error) {
+	err = m.eachMatch(ctx, q.Matchers, func(ms *memSeries) (more bool) {
+		found = ms.holds(q.MinT, q.MaxT) || ms.holdsExemplar(q.MinT, q.MaxT)
+		return !found
+	})
+	return found, err
+}
+
+// eachMatch calls fn with matching series, in any order, until it returns false.
+func (m *memory) eachMatch(ctx context.Context, matchers []*promlabels.Matcher, fn func(*memSeries) (more bool)) error {
+	known := m.index()
+	p, err := m.postingsFor(ctx, matchers)
+	if err != nil {
+		return fmt.Errorf("match series in memory: %w", err)
+	}
 	for p.Next() {
 		ref := int(p.At()) - 1
 		if ref >= len(known) {
 			continue // Indexed by a later query; written after ours began.
 		}
-		if minT, maxT, ok := known[ref].times(); ok && minT <= q.MaxT && maxT >= q.MinT {
-			out = append(out, known[ref])
+		if !fn(known[ref]) {
+			return nil
 		}
 	}
 	if err := p.Err(); err != nil {
-		return nil, fmt.Errorf("match series in memory: %w", err)
+		return fmt.Errorf("match series in memory: %w", err)
 	}
-	return out, nil
+	return nil
 }
 
 func (m *memory) postingsFor(ctx context.Context, matchers []*promlabels.Matcher) (index.Postings, error) {

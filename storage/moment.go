@@ -16,9 +16,9 @@ const maxLooks = 100
 // catalog. In this order, so that a sample in motion is seen once or twice,
 // never zero times.
 //
-// No tombstone came between the two: a delete flushes before it commits, so
-// memory of before it together with files of after it would show some of what it
-// hides and not the rest.
+// No tombstone came between the two: a delete flushes what it hides before it
+// commits, so memory of before it together with files of after it would show some
+// of that and not the rest.
 func (s *Store) moment() ([]*generation, *catalog.Snapshot, error) {
 	before := s.catalog.Snapshot().TombstonesVersion()
 	for range maxLooks {

@@ -47,6 +47,18 @@ func (m Mask) Of(ls labels.Labels) Mask {
 	return own
 }
 
+// Deletes returns the tombstones of m of the cause Deleted. They are lifted when
+// nothing of what they hide is left; others, too, when a rule is relaxed.
+func (m Mask) Deletes() Mask {
+	var own Mask
+	for _, t := range m {
+		if t.Cause == Deleted {
+			own = append(own, t)
+		}
+	}
+	return own
+}
+
 // Covers reports whether every time in minT … maxT is hidden. The mask is of one
 // series.
 //

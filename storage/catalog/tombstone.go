@@ -21,8 +21,8 @@ const (
 // Tombstone hides rows of files: those of matching series in MinT … MaxT that
 // are in a file which was written before the tombstone. A file written before is
 // one whose Seq and Clean are both below the tombstone's Seq. What is written
-// later is not hidden, nor is what is in memory: who adds a tombstone flushes
-// first.
+// later is not hidden, nor is what is in memory: who adds a tombstone first
+// flushes what it is to hide.
 //
 // Ownership: a tombstone of a Snapshot is shared; do not modify it.
 type Tombstone struct {
@@ -40,7 +40,7 @@ type Tombstone struct {
 	Created int64 // Milliseconds.
 
 	// What became of it. Hidden is set by who adds the tombstone.
-	Hidden    int64 // Rows of files that it hid when it was added.
+	Hidden    int64 // Rows of files that it hid when it was added, as far as they could be read.
 	Purged    int64 // Of them, rows that are in no live file any more.
 	Rewritten int64 // Files that were replaced or removed for that.
 	Done      int64 // When it was lifted, in milliseconds; 0: it still hides.

@@ -64,6 +64,26 @@ func TestHidesSeries(t *testing.T) {
 	}
 }
 
+// A tombstone may hide rows of a file from its first to its last millisecond.
+func TestHidesFilesThatItMeets(t *testing.T) {
+	f := testFile("a", 1)
+	f.Seq = 3
+	for _, tt := range []struct {
+		minT, maxT int64
+		want       bool
+	}{
+		{f.MinT - 10, f.MinT - 1, false},
+		{f.MinT - 10, f.MinT, true},
+		{f.MaxT, f.MaxT + 10, true},
+		{f.MaxT + 1, f.MaxT + 10, false},
+	} {
+		stone := Tombstone{Tenant: f.Tenant, MinT: tt.minT, MaxT: tt.maxT, Seq: 4}
+		if got := stone.Hides(&f); got != tt.want {
+			t.Errorf("a tombstone of %d to %d hides rows of %d to %d: %t", tt.minT, tt.maxT, f.MinT, f.MaxT, got)
+		}
+	}
+}
+
 func TestMaskOf(t *testing.T) {
 	hides := func(job string) *Tombstone {
 		return &Tombstone{ID: job, Matchers: []*labels.Matcher{testMatcher(labels.MatchRegexp, "job", job)}}

@@ -92,6 +92,7 @@ const (
 	ReasonLabels    Reason = "invalid_labels"
 	ReasonFuture    Reason = "too_far_in_future"
 	ReasonTooOld    Reason = "older_than_retention"
+	ReasonTime      Reason = "invalid_time" // Not to be stored, whatever the retention.
 	ReasonHistogram Reason = "invalid_histogram"
 	ReasonExemplar  Reason = "invalid_exemplar"
 	ReasonEmpty     Reason = "no_samples"
