@@ -20,8 +20,8 @@ const collectBatch = 200
 // first, rows second, so that a crash between them leaves rows by which the next
 // run finds that it has nothing left to delete.
 //
-// It refuses all of it, with an error that names the setting,
-// if it is suspiciously much at once.
+// It refuses all of it, with an error that wraps ErrRefused and names the
+// setting, if it is suspiciously much at once.
 func (c *Compactor) Collect(ctx context.Context, now time.Time) error {
 	if err := c.opts.Catalog.Refresh(ctx); err != nil {
 		return fmt.Errorf("collect: %w", err)
@@ -94,8 +94,9 @@ func (c *Compactor) checkDue(ctx context.Context, due []catalog.DeletedFile) err
 		return nil
 	}
 	c.metrics.refused.WithLabelValues("collect").Inc()
-	return fmt.Errorf("%d files with %.0f %% of all bytes are due; at most %.0f %% at once are allowed by Collect.MaxShare, "+
-		"so none is deleted: if it is meant, raise that for a while: %w", count, 100*float64(bytes)/float64(all), 100*c.opts.Collect.MaxShare, errRefused)
+	return fmt.Errorf("%d files with %.0f %% of all bytes are due; at most %.0f %% of more than %d files at once are allowed by collection.max_share (Collect.MaxShare) "+
+		"and collection.min_files, so none is deleted: if it is meant, raise the share for a while: %w",
+		count, 100*float64(bytes)/float64(all), 100*c.opts.Collect.MaxShare, c.opts.Collect.MinFiles, ErrRefused)
 }
 
 // replaced reports whether a live file of the same partition, on the same days,

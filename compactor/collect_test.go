@@ -127,7 +127,7 @@ func TestCollectRefusesToDeleteTooMuch(t *testing.T) {
 		files := fill(y)
 		y.remove(files[:4]...)
 		err := y.Collect(t.Context(), y.now.Add(2*hours))
-		if !errors.Is(err, errRefused) || !strings.Contains(err.Error(), "Collect.MaxShare") {
+		if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "collection.max_share") {
 			t.Fatalf("collected: %v", err)
 		}
 		for _, f := range files {

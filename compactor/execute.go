@@ -99,7 +99,8 @@ type Result struct {
 	InputRows, OutputRows   int64 // Of those files.
 	Duplicates              int64 // Rows that a later written one replaced, or that became one bucket with another.
 	Hidden                  int64 // Rows that tombstones hid.
-	Dropped                 int64 // Samples that only aggregates are left of, or that only went into aggregates.
+	Dropped                 int64 // Samples that only aggregates are left of.
+	Aggregated              int64 // Samples that stay: they went into aggregates, or no rule wanted them there.
 
 	Files  []catalog.File  // The outputs.
 	Purged []catalog.Purge // What went to the receipts of tombstones.

@@ -3,6 +3,7 @@ package compactor
 import (
 	"errors"
 	"fmt"
+	"syscall"
 
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
@@ -25,14 +26,27 @@ func (e *DamagedError) Error() string {
 
 func (e *DamagedError) Unwrap() error { return e.Err }
 
+// unreadableError says which input of a job the disk cannot read. The next time
+// it may.
+type unreadableError struct {
+	file *catalog.File
+	err  error
+}
+
+func (e *unreadableError) Error() string { return fmt.Sprintf("read input %s: %v", e.file.ID, e.err) }
+
+func (e *unreadableError) Unwrap() error { return e.err }
+
 // damaged turns an error of reading f into a DamagedError if the bytes are to
-// blame.
+// blame, and into an unreadableError if the disk is.
 func damaged(f *catalog.File, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, series.ErrCorrupt):
 		return &DamagedError{File: f, Err: err}
+	case errors.Is(err, syscall.EIO):
+		return &unreadableError{f, err}
 	default:
 		return fmt.Errorf("read input %s: %w", f.ID, err)
 	}

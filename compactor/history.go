@@ -43,6 +43,7 @@ type JobRecord struct {
 	Duplicates int64        `json:"duplicates"` // Rows that others won over.
 	Hidden     int64        `json:"hidden"`     // Rows that tombstones hid.
 	Dropped    int64        `json:"dropped"`    // Samples that only aggregates are left of.
+	Aggregated int64        `json:"aggregated"` // Samples that were read for aggregates alone and stay.
 }
 
 // FileRecord is a file of a job.
@@ -124,7 +125,8 @@ func (l *journal) end(id int, res Result, result string, err error, took time.Du
 	for i := range res.Files {
 		r.Outputs = append(r.Outputs, recordOf(&res.Files[i]))
 	}
-	r.OutputRows, r.Duplicates, r.Hidden, r.Dropped = res.OutputRows, res.Duplicates, res.Hidden, res.Dropped
+	r.OutputRows, r.Duplicates, r.Hidden = res.OutputRows, res.Duplicates, res.Hidden
+	r.Dropped, r.Aggregated = res.Dropped, res.Aggregated
 	l.ended = append(l.ended, r)
 	if len(l.ended) > historyMost {
 		l.ended = slices.Delete(l.ended, 0, len(l.ended)-historyMost)

@@ -97,7 +97,7 @@ func (w *work) mergeSeries(m *merger, parts []part, to *outputs, down downsample
 	ls := parts[0].ref.Labels
 	wanted := down.begin(ls)
 	if to == nil && !wanted {
-		w.rows.skip(parts)
+		w.rows.leave(parts)
 		return nil
 	}
 	if to != nil {
@@ -110,7 +110,7 @@ func (w *work) mergeSeries(m *merger, parts []part, to *outputs, down downsample
 			down.add(s)
 		}
 		if to == nil {
-			w.rows.dropped += int64(s.Len())
+			w.rows.aggregated += int64(s.Len())
 			return nil
 		}
 		return to.samples(ls, s)
@@ -177,7 +177,7 @@ func (w *work) result() Result {
 	}
 	r.Duplicates = w.rows.duplicates + w.buckets.duplicates
 	r.Hidden = w.rows.hidden + w.buckets.hidden
-	r.Dropped = w.rows.dropped
+	r.Dropped, r.Aggregated = w.rows.dropped, w.rows.aggregated
 	return r
 }
 

@@ -15,7 +15,8 @@ type ledger struct {
 	out        int64 // Counted in the outputs, after they were read again.
 	duplicates int64
 	hidden     int64
-	dropped    int64 // Not meant to come out, see Result.
+	dropped    int64 // Not meant to come out: aggregates are there instead.
+	aggregated int64 // Not meant to come out: they stay where they are, see Result.
 
 	purged map[purge]int64 // Of inputs that go.
 }
@@ -28,6 +29,15 @@ func (t *ledger) skip(parts []part) {
 	for i := range parts {
 		t.in += parts[i].ref.Rows
 		t.dropped += parts[i].ref.Rows
+	}
+}
+
+// leave counts series that are not read because no rule wants them: their rows
+// stay where they are.
+func (t *ledger) leave(parts []part) {
+	for i := range parts {
+		t.in += parts[i].ref.Rows
+		t.aggregated += parts[i].ref.Rows
 	}
 }
 
@@ -95,8 +105,9 @@ func (w *work) kinds() map[string]catalog.Kind {
 
 // balance is an error unless every row is accounted for.
 func (t *ledger) balance(what string) error {
-	if t.in == t.out+t.duplicates+t.hidden+t.dropped {
+	if t.in == t.out+t.duplicates+t.hidden+t.dropped+t.aggregated {
 		return nil
 	}
-	return differ("of %d %s that came in, %d came out, %d were duplicates, %d hidden and %d dropped", t.in, what, t.out, t.duplicates, t.hidden, t.dropped)
+	return differ("of %d %s that came in, %d came out, %d were duplicates, %d hidden, %d dropped and %d only aggregated",
+		t.in, what, t.out, t.duplicates, t.hidden, t.dropped, t.aggregated)
 }

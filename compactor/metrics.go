@@ -87,7 +87,7 @@ func (m *metrics) makeJobs(f promauto.Factory) {
 	}, []string{"level", "rows"})
 	m.rows = f.NewCounterVec(prometheus.CounterOpts{
 		Name: "herringbone_compactor_rows_total",
-		Help: "Rows of jobs that were done: in, out, duplicate (another write won), hidden (by a delete or by retention), dropped (only aggregates are left).",
+		Help: "Rows of jobs that were done: in, out, duplicate (another write won), hidden (by a delete or by retention), dropped (only aggregates are left), aggregated (read for aggregates alone, they stay).",
 	}, []string{"what"})
 	m.paused = f.NewCounter(prometheus.CounterOpts{
 		Name: "herringbone_compactor_paused_seconds_total",
@@ -180,6 +180,7 @@ func (m *metrics) ran(j Job, r Result, result string, took time.Duration) {
 	m.rows.WithLabelValues("duplicate").Add(float64(r.Duplicates))
 	m.rows.WithLabelValues("hidden").Add(float64(r.Hidden))
 	m.rows.WithLabelValues("dropped").Add(float64(r.Dropped))
+	m.rows.WithLabelValues("aggregated").Add(float64(r.Aggregated))
 }
 
 func (m *metrics) expired(files []*catalog.File) {

@@ -43,7 +43,8 @@ type Options struct {
 	TenantKeep        map[series.Tenant]time.Duration // Instead of DefaultKeep; 0: for ever.
 	RetentionInterval time.Duration
 	// MaxExpireShare, 0 … 1: retention refuses to take away more than this share of
-	// a tenant's bytes at once, if it is also more than Collect.MinFiles files.
+	// a tenant's bytes at once, if it is also of more than Collect.MinFiles files.
+	// What was hidden before does not count.
 	MaxExpireShare float64
 
 	LongestQuery time.Duration // No query holds files for longer.
@@ -67,7 +68,7 @@ type CollectOptions struct {
 	// bytes and more than MinFiles files, files that others took the place of not
 	// counted.
 	MaxShare float64
-	MinFiles int
+	MinFiles int // Less than a compacted store has: a few files a bucket and month.
 }
 
 // OrphanOptions steer the search for objects that the catalog does not know.
@@ -97,7 +98,7 @@ func DefaultOptions() Options {
 		RetentionInterval: 10 * time.Minute,
 		MaxExpireShare:    0.5,
 		LongestQuery:      30 * time.Minute,
-		Collect:           CollectOptions{Interval: 10 * time.Minute, Grace: time.Hour, MaxShare: 0.5, MinFiles: 100},
+		Collect:           CollectOptions{Interval: 10 * time.Minute, Grace: time.Hour, MaxShare: 0.5, MinFiles: 10},
 		Orphans:           OrphanOptions{Interval: 24 * time.Hour, Age: 48 * time.Hour},
 		Scrub:             ScrubOptions{BytesPerSecond: 8 << 20, Interval: 30 * 24 * time.Hour},
 	}

@@ -101,8 +101,9 @@ func (c *Compactor) checkSuspects(ctx context.Context, n int) error {
 		return nil
 	}
 	c.metrics.refused.WithLabelValues("orphans").Inc()
-	return fmt.Errorf("%d of %d objects are not known to the catalog; at most %.0f %% at once are allowed by Collect.MaxShare, so none is deleted: "+
-		"if the catalog is the right one, raise that for a while: %w", n, all, 100*c.opts.Collect.MaxShare, errRefused)
+	return fmt.Errorf("%d of %d objects are not known to the catalog; at most %.0f %% of more than %d at once are allowed by collection.max_share (Collect.MaxShare) "+
+		"and collection.min_files, so none is deleted: if the catalog is the right one, raise the share for a while: %w",
+		n, all, 100*c.opts.Collect.MaxShare, c.opts.Collect.MinFiles, ErrRefused)
 }
 
 func (c *Compactor) deleteSuspect(ctx context.Context, name string) error {

@@ -72,7 +72,7 @@ func TestOrphansRefuseAForeignCatalog(t *testing.T) {
 	y.must(y.CollectOrphans(t.Context(), y.now))
 	y.now = y.now.Add(y.opts.Orphans.Age + time.Millisecond)
 	err := y.CollectOrphans(t.Context(), y.now)
-	if !errors.Is(err, errRefused) || !strings.Contains(err.Error(), "Collect.MaxShare") {
+	if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "collection.max_share") {
 		t.Fatalf("collected: %v", err)
 	}
 	if !y.has("default/" + name(0)) {

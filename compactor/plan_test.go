@@ -140,6 +140,24 @@ func TestPlanWindows(t *testing.T) {
 		"nothing goes to a window that a damaged file is in": {
 			now: "d3 14:00", bad: []string{"w"}, files: append(several(4, "a%[1]d L0 d3 00:00-01:00 seq 1%[1]d age 3h"), "w L1 d3 00:00-06:00 seq 1"),
 		},
+		"what touches a damaged window does not hold up the others": {
+			now: "d3 20:00", files: []string{
+				"w L1 d3 00:00-06:00 seq 1", "a L0 d3 00:00-01:00 seq 2", "b L0 d3 07:00-08:00 seq 3", "c L0 d3 08:00-09:00 seq 4", "d L0 d3 09:00-10:00 seq 5",
+			}, bad: []string{"w"},
+			want: []string{"L1 d3: b c d (several L0)"},
+		},
+		"an L0 that has nothing to merge with does not hold up those that need more memory together": {
+			now: "d3 20:00", files: []string{
+				"w L1 d3 00:00-06:00 seq 1", "a L0 d3 06:00-07:00 seq 2", "b L0 d3 05:00-12:00 seq 3", "c L0 d3 05:00-12:00 seq 4", "d L0 d3 05:00-12:00 seq 5",
+			}, levels: func(l *Levels) { l.MemoryBytes = 2 * inputMemory },
+			want: []string{"L1 d3: w b (several L0)"},
+		},
+		"unless what it is in the way of would be in a wrong order": {
+			now: "d3 20:00", files: []string{
+				"w L1 d3 00:00-06:00 seq 2", "a L0 d3 06:00-07:00 seq 3", "b L0 d3 05:00-12:00 seq 4", "c L0 d3 05:00-12:00 seq 5", "d L0 d3 05:00-12:00 seq 6",
+				"x L0 d3 05:00-06:00 seq 3 key __name__~3=0",
+			}, levels: func(l *Levels) { l.MemoryBytes = 2 * inputMemory },
+		},
 		"few L0 of a closed day wait for the day": {
 			now: "d4 02:30", files: []string{"a L1 d3 18:00-23:00 seq 1 age 70m", "b L0 d3 22:00-24:00 seq 2 age 2h", "c L0 d3 23:00-24:00 seq 3 age 20m"},
 		},

@@ -37,6 +37,9 @@ func (p *planner) mergeWindows(sh *shelf) {
 	}
 }
 
+// mergeDay plans one merge of the oldest files of level 0 that can be merged. It
+// looks past those that cannot, which may be so for ever: one that touches no
+// other or more than fits, or that touches what is damaged.
 func (p *planner) mergeDay(sh *shelf, u *unitFiles) {
 	why := p.whyWindows(u)
 	if why == "" {
@@ -47,18 +50,28 @@ func (p *planner) mergeDay(sh *shelf, u *unitFiles) {
 		all := slices.Concat(lower, own)
 		return len(all) > 1 && p.Levels.fits(all) && !slices.ContainsFunc(own, func(f *catalog.File) bool { return !p.free(f) })
 	}
-	n := min(len(u.lower), p.Levels.MaxInputs)
-	for n > 0 && !p.Levels.fits(slices.Concat(u.lower[:n], touch(u.lower[:n]))) {
-		n /= 2
-	}
-	lower, own := p.arrange(sh, u.lower[:n], touch, worth)
-	if len(lower) == 0 {
+	for i := 0; i < len(u.lower); i += 1 + i/16 { // In larger steps, so that it ends soon also with thousands.
+		from := u.lower[i:]
+		lower, own := p.arrange(sh, from[:p.fitting(from, touch)], touch, worth)
+		if len(lower) == 0 {
+			continue
+		}
+		p.add(Job{
+			Kind: Merge, Tenant: sh.tenant, Rows: sh.kind, Partition: sh.partition, Level: LevelWindow, Unit: u.Unit,
+			Window: p.Levels.Window.Milliseconds(), Inputs: inputs(union(lower, own), true), Why: why,
+		})
 		return
 	}
-	p.add(Job{
-		Kind: Merge, Tenant: sh.tenant, Rows: sh.kind, Partition: sh.partition, Level: LevelWindow, Unit: u.Unit,
-		Window: p.Levels.Window.Milliseconds(), Inputs: inputs(union(lower, own), true), Why: why,
-	})
+}
+
+// fitting is how many of the first files one job may read with what they touch:
+// about the most; 0 if not even one.
+func (p *planner) fitting(lower []*catalog.File, touch func([]*catalog.File) []*catalog.File) int {
+	n := min(len(lower), p.Levels.MaxInputs)
+	for n > 0 && !p.Levels.fits(slices.Concat(lower[:n], touch(lower[:n]))) {
+		n /= 2
+	}
+	return n
 }
 
 // whyWindows says why a day's files of level 0 should be merged now; "" if they

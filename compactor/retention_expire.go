@@ -17,8 +17,9 @@ import (
 // expireBatch bounds the files that one edit removes.
 const expireBatch = 500
 
-// errRefused: a guard found that too much would be taken away at once.
-var errRefused = errors.New("refused")
+// ErrRefused: a guard found that too much would be taken away at once, and took
+// nothing. The error that wraps it names the setting to raise if it is meant.
+var ErrRefused = errors.New("refused")
 
 // Expire applies retention once: tombstones for rows that are older than their
 // series' rules allow, and files that are old as a whole removed. What it does
@@ -70,7 +71,7 @@ func (p *policy) expiry(s *catalog.Snapshot, t series.Tenant, now time.Time, g g
 	hs := p.horizons(t, now)
 	live, superseded := ruleTombstones(s, t)
 	e := expiry{lift: superseded}
-	loss := p.loss(s, t, hs, live[defaultRule])
+	loss := p.loss(s, t, hs, live)
 	e.refused = g.check(loss)
 	if e.refused == nil {
 		e.remove = loss.files
@@ -153,29 +154,64 @@ type staying struct {
 type loss struct {
 	tenant series.Tenant
 	files  []*catalog.File // To remove.
-	count  int             // They, and files that the default rule newly hides.
-	bytes  int64           // Of those counted.
+	count  int             // They, and files that the default rule hides, if some of it is to be seen now.
+	bytes  int64           // Of what is to be seen now in those counted.
 	all    int64           // Bytes of the tenant.
 }
 
-func (p *policy) loss(s *catalog.Snapshot, t series.Tenant, hs []horizon, had *catalog.Tombstone) loss {
+func (p *policy) loss(s *catalog.Snapshot, t series.Tenant, hs []horizon, live map[string]*catalog.Tombstone) loss {
 	l := loss{tenant: t}
 	byDefault := hs[len(hs)-1].MaxT
 	for _, kind := range s.Kinds(t) {
 		for _, f := range s.Files(t, kind, math.MinInt64, math.MaxInt64) {
 			l.all += f.Size
-			gone := f.MaxT <= expired(f, hs)
-			if gone {
+			switch {
+			case f.MaxT <= expired(f, hs):
 				l.files = append(l.files, f)
-			}
-			newly := f.MaxT <= byDefault && (had == nil || f.MaxT > had.MaxT || f.Seq >= had.Seq)
-			if gone || newly {
-				l.count++
-				l.bytes += f.Size
+				l.add(f, masked(f, hs, live))
+			case f.MaxT <= byDefault:
+				l.add(f, reach(live[defaultRule], f))
 			}
 		}
 	}
 	return l
+}
+
+// add counts f but for what is hidden up to a time: that is lost already, a bit
+// at a time, as it should be. Otherwise the last files of a tenant who writes no
+// more would be too much, and stay for ever.
+func (l *loss) add(f *catalog.File, until int64) {
+	if until >= f.MaxT {
+		return
+	}
+	l.count++
+	from := max(float64(until), float64(f.MinT)-1)
+	l.bytes += int64(float64(f.Size) * (float64(f.MaxT) - from) / (float64(f.MaxT) - float64(f.MinT) + 1))
+}
+
+// masked is like expired, of what the tombstones of these same rules hide by now.
+func masked(f *catalog.File, hs []horizon, live map[string]*catalog.Tombstone) int64 {
+	maxT := int64(math.MaxInt64)
+	for _, h := range hs {
+		if h.Rule != defaultRule && !h.mayHold(f) {
+			continue
+		}
+		had := live[h.Rule]
+		if had == nil || !h.marks(had) {
+			return math.MinInt64
+		}
+		maxT = min(maxT, reach(had, f))
+	}
+	return maxT
+}
+
+// reach is the last time up to which a rule's tombstone, if there is one, hides
+// rows of f.
+func reach(had *catalog.Tombstone, f *catalog.File) int64 {
+	if had == nil || f.Seq >= had.Seq {
+		return math.MinInt64
+	}
+	return had.MaxT
 }
 
 func idsOf(files []*catalog.File) map[string]bool {
@@ -196,31 +232,41 @@ func (g guard) check(l loss) error {
 	if l.count <= g.files || float64(l.bytes) <= g.share*float64(l.all) {
 		return nil
 	}
-	return fmt.Errorf("retention of tenant %s would take away %d files at once, %.0f %% of its bytes; at most %.0f %% are allowed by MaxExpireShare, "+
-		"so none is: if it is meant, raise that for a while: %w", l.tenant, l.count, 100*float64(l.bytes)/float64(l.all), 100*g.share, errRefused)
+	return fmt.Errorf("retention of tenant %s would take away %d files at once, %.0f %% of its bytes; at most %.0f %% of more than %d files are allowed by retention.max_share (MaxExpireShare) "+
+		"and collection.min_files, so none is: if it is meant, raise the share for a while: %w",
+		l.tenant, l.count, 100*float64(l.bytes)/float64(l.all), 100*g.share, g.files, ErrRefused)
 }
 
-// commitExpiry commits the tombstones first and in one edit, so that no row is
-// seen again between an old and a new one, and then removes files in batches.
 func (c *Compactor) commitExpiry(ctx context.Context, e expiry) error {
-	remove := e.remove
-	for first := true; len(remove) > 0 || first; first = false {
-		n := min(len(remove), expireBatch)
-		edit := catalog.Edit{Token: "expire/" + ulid.Make().String()}
-		if first {
-			edit.Tombstones, edit.Lift = e.tombstones, e.lift
-		}
-		for _, f := range remove[:n] {
-			edit.Remove = append(edit.Remove, f.ID)
-		}
-		if len(edit.Tombstones)+len(edit.Lift)+len(edit.Remove) == 0 {
-			return nil
-		}
+	for _, edit := range e.edits() {
 		if _, err := c.opts.Catalog.Commit(ctx, edit); err != nil {
 			return err
 		}
-		c.metrics.expired(remove[:n])
-		remove = remove[n:]
+		n := len(edit.Remove)
+		c.metrics.expired(e.remove[:n])
+		e.remove = e.remove[n:]
 	}
 	return nil
+}
+
+// edits adds the new tombstones first, removes files in batches, and lifts the
+// old tombstones with the last of them: what an old one hides may be in files
+// that are to go, with no new one for it. So no row is seen again after any of
+// the edits, and what was cut off is found again.
+func (e expiry) edits() []catalog.Edit {
+	batches := slices.Collect(slices.Chunk(e.remove, expireBatch))
+	if len(batches) == 0 && len(e.tombstones)+len(e.lift) > 0 {
+		batches = append(batches, nil)
+	}
+	edits := make([]catalog.Edit, len(batches))
+	for i, batch := range batches {
+		edits[i].Token = "expire/" + ulid.Make().String()
+		for _, f := range batch {
+			edits[i].Remove = append(edits[i].Remove, f.ID)
+		}
+	}
+	if len(edits) > 0 {
+		edits[0].Tombstones, edits[len(edits)-1].Lift = e.tombstones, e.lift
+	}
+	return edits
 }

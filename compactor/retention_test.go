@@ -294,7 +294,7 @@ func TestExpireRefusesToTakeAwayTooMuch(t *testing.T) {
 	y.add(y.on(3, 0))
 	before := y.live()
 	err := y.Expire(t.Context(), y.now)
-	if !errors.Is(err, errRefused) || !strings.Contains(err.Error(), "MaxExpireShare") {
+	if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "retention.max_share") {
 		t.Fatalf("expired: %v", err)
 	}
 	if diff := cmp.Diff(before, y.live()); diff != "" || len(y.catalog.Snapshot().Tombstones("default")) > 0 {
@@ -307,6 +307,95 @@ func TestExpireRefusesToTakeAwayTooMuch(t *testing.T) {
 	y.must(y.Expire(t.Context(), y.now))
 	if n := len(y.live()); n != 1 {
 		t.Errorf("%d files live", n)
+	}
+}
+
+// A compacted store has few files; by default they are not all taken away at
+// once without a word, neither from view nor from the disk.
+func TestDefaultsRefuseToTakeAwayACompactedStore(t *testing.T) {
+	y := newYard(t, nil)
+	var files []catalog.File
+	for d := 400; d > 0; d -= 10 {
+		files = append(files, y.add(y.on(d, d-9))...)
+	}
+	y.rebuild(func(o *Options) { o.DefaultKeep = time.Hour })
+	if err := y.Expire(t.Context(), y.now); !errors.Is(err, ErrRefused) {
+		t.Errorf("expired: %v", err)
+	}
+	if n := len(y.live()); n != len(files) {
+		t.Errorf("%d files are left of %d", n, len(files))
+	}
+	y.remove(files...)
+	if err := y.Collect(t.Context(), y.now.Add(2*hours)); !errors.Is(err, ErrRefused) {
+		t.Errorf("collected: %v", err)
+	}
+	if !y.has(files[0].Name) {
+		t.Error("an object is deleted")
+	}
+}
+
+// The last files of a tenant who writes no more go in their time, however many
+// they are: their rows were hidden one after the other.
+func TestExpireLetsAStoppedTenantGo(t *testing.T) {
+	y := newYard(t, func(o *Options) { o.DefaultKeep = 30 * wholeDay })
+	for range 2 * y.opts.Collect.MinFiles {
+		y.add(y.on(7, 1))
+	}
+	for range 40 {
+		y.must(y.Expire(t.Context(), y.now))
+		y.now = y.now.Add(wholeDay)
+	}
+	if n := len(y.live()); n != 0 {
+		t.Errorf("%d files are left", n)
+	}
+}
+
+// What a rule kept is lost when the rule is no more, although the default's
+// tombstone is old.
+func TestExpireCountsWhatALongerRuleKept(t *testing.T) {
+	keep := []Retain{{Matchers: selector(t, "__name__", "a")}}
+	y := newYard(t, func(o *Options) { o.DefaultKeep, o.Retention = 30*wholeDay, keep })
+	for range 2 * y.opts.Collect.MinFiles {
+		y.add(y.on(40, 29))
+	}
+	y.must(y.Expire(t.Context(), y.now))
+	y.now = y.now.Add(5 * wholeDay)
+	y.rebuild(func(o *Options) { o.DefaultKeep, o.MaxExpireShare = 30*wholeDay, 0.5 })
+	if err := y.Expire(t.Context(), y.now); !errors.Is(err, ErrRefused) {
+		t.Errorf("expired: %v", err)
+	}
+}
+
+// Files go in batches; wherever that is cut off, what was hidden stays so.
+func TestExpiredRowsStayHiddenBetweenBatches(t *testing.T) {
+	y := newYard(t, func(o *Options) { o.DefaultKeep, o.MaxExpireShare = 30*wholeDay, 1 })
+	var changes []func(*catalog.File)
+	for range 2*expireBatch + 1 {
+		changes = append(changes, y.on(31, 29))
+	}
+	hidden := y.now.Add(-31 * wholeDay).UnixMilli()
+	y.add(changes...)
+	y.must(y.Expire(t.Context(), y.now))
+	y.now = y.now.Add(3 * wholeDay)
+	e := y.policy.expiry(y.catalog.Snapshot(), "default", y.now, guard{share: 1})
+	for left := 2*expireBatch + 1; left > 0; {
+		edits := e.edits()
+		y.commit(edits[0])
+		s := y.catalog.Snapshot()
+		left -= min(left, expireBatch)
+		if s.Len() != left {
+			t.Fatalf("%d files are left, want %d", s.Len(), left)
+		}
+		for f := range s.All() {
+			if !s.Mask(f).Covers(f.MinT, hidden) {
+				t.Fatalf("with %d files left, rows are seen again", left)
+			}
+		}
+		e = y.policy.expiry(s, "default", y.now, guard{share: 1}) // As after a restart.
+	}
+	y.must(y.Expire(t.Context(), y.now))
+	if n := len(y.catalog.Snapshot().Tombstones("default")); n != 0 {
+		t.Errorf("%d tombstones are left of nothing", n)
 	}
 }
 

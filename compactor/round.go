@@ -138,9 +138,13 @@ func (c *Compactor) work(ctx context.Context, s *catalog.Snapshot, j Job) error 
 // should know.
 func (c *Compactor) learn(ctx context.Context, tries *backoff, j Job, err error) error {
 	var damaged *DamagedError
+	var unreadable *unreadableError
 	switch {
 	case err == nil:
 		tries.succeeded(j)
+		for _, f := range j.read() {
+			c.unread.succeeded(f.ID)
+		}
 		return nil
 	case ctx.Err() != nil:
 		return nil
@@ -151,6 +155,9 @@ func (c *Compactor) learn(ctx context.Context, tries *backoff, j Job, err error)
 	case errors.As(err, &damaged):
 		tries.lost(j, c.now()) // The next plan leaves the file out.
 		return c.setAside(ctx, damaged.File, damaged.Err.Error())
+	case errors.As(err, &unreadable):
+		tries.failed(j, c.now())
+		return c.unreadable(ctx, unreadable.file, err)
 	default:
 		tries.failed(j, c.now())
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 
 	"herringbone/storage/catalog"
 )
@@ -69,9 +70,13 @@ func (c *Compactor) scrubOne(ctx context.Context, s *scrub) (bool, error) {
 	s.after = f.ID
 	v, err := s.read(ctx, c.opts.Bucket, f)
 	c.metrics.scrubbed(f, v.bytes)
-	if err != nil {
+	switch {
+	case errors.Is(err, syscall.EIO):
+		return true, c.unreadable(ctx, f, err)
+	case err != nil:
 		return true, err
 	}
+	c.unread.succeeded(f.ID)
 	return true, c.pass(ctx, f, v)
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
@@ -169,4 +170,25 @@ func TestReceipts(t *testing.T) {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}
 	})
+}
+
+// Samples that a job made aggregates of, and left where they are, are not said
+// to be dropped.
+func TestDroppedAndAggregatedAreTwoFigures(t *testing.T) {
+	y := newYard(t, nil)
+	y.Compactor.metrics.ran(Job{}, Result{Dropped: 3, Aggregated: 40}, "done", time.Second)
+	for what, want := range map[string]float64{"dropped": 3, "aggregated": 40} {
+		if got := testutil.ToFloat64(y.Compactor.metrics.rows.WithLabelValues(what)); got != want {
+			t.Errorf("%v rows %s, want %v", got, what, want)
+		}
+	}
+	y.journal.end(y.journal.begin(Job{}, y.now), Result{Dropped: 3, Aggregated: 40}, "done", nil, time.Second)
+	if r := y.Status().Recent[0]; r.Dropped != 3 || r.Aggregated != 40 {
+		t.Errorf("in the history: %d dropped, %d aggregated", r.Dropped, r.Aggregated)
+	}
+	w := httptest.NewRecorder()
+	y.Page().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	if !strings.Contains(w.Body.String(), "3 dropped, 40 aggregated") {
+		t.Error("the page does not tell them apart")
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"math"
 	"math/bits"
 
+	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"herringbone/storage/block"
@@ -77,19 +78,53 @@ func (d *digest) addRest(s *series.Samples) {
 	}
 }
 
+// addHistogram adds what a histogram counts and where its buckets are, and
+// whether it is of integers or of floats.
 func (d *digest) addHistogram(h *series.Histogram) {
-	if h.H != nil {
-		d.rest = mix(mix(mix(d.rest, h.H.Count), math.Float64bits(h.H.Sum)), h.H.ZeroCount)
-		for _, b := range [][]int64{h.H.PositiveBuckets, h.H.NegativeBuckets} {
-			for _, v := range b {
-				d.rest = mix(d.rest, uint64(v))
-			}
-		}
+	if x := h.H; x != nil {
+		d.addWords(1, x.Count, math.Float64bits(x.Sum), x.ZeroCount)
+		d.addShape(x.Schema, x.ZeroThreshold, x.CounterResetHint, x.CustomValues, x.PositiveSpans, x.NegativeSpans)
+		d.addIntList(x.PositiveBuckets)
+		d.addIntList(x.NegativeBuckets)
 		return
 	}
-	d.addFloats(h.FH.Count, h.FH.Sum, h.FH.ZeroCount)
-	d.addFloats(h.FH.PositiveBuckets...)
-	d.addFloats(h.FH.NegativeBuckets...)
+	x := h.FH
+	d.addWords(2)
+	d.addFloats(x.Count, x.Sum, x.ZeroCount)
+	d.addShape(x.Schema, x.ZeroThreshold, x.CounterResetHint, x.CustomValues, x.PositiveSpans, x.NegativeSpans)
+	d.addFloatList(x.PositiveBuckets)
+	d.addFloatList(x.NegativeBuckets)
+}
+
+// addShape adds where buckets are. Each list comes after its length, so that
+// none runs into the next.
+func (d *digest) addShape(schema int32, zero float64, hint histogram.CounterResetHint, custom []float64, spans ...[]histogram.Span) {
+	d.addWords(uint64(schema), math.Float64bits(zero), uint64(hint))
+	d.addFloatList(custom)
+	for _, list := range spans {
+		d.addWords(uint64(len(list)))
+		for _, s := range list {
+			d.addWords(uint64(s.Offset), uint64(s.Length))
+		}
+	}
+}
+
+func (d *digest) addIntList(list []int64) {
+	d.addWords(uint64(len(list)))
+	for _, v := range list {
+		d.addWords(uint64(v))
+	}
+}
+
+func (d *digest) addFloatList(list []float64) {
+	d.addWords(uint64(len(list)))
+	d.addFloats(list...)
+}
+
+func (d *digest) addWords(words ...uint64) {
+	for _, v := range words {
+		d.rest = mix(d.rest, v)
+	}
 }
 
 func (d *digest) addFloats(values ...float64) {

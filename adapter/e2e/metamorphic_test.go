@@ -49,8 +49,8 @@ compaction:
   late_age: 0s
   max_file_size: 64KiB
   clean_after: 0s
-retention: {interval: 24h}
-collection: {grace: 1500ms, interval: 24h}
+retention: {interval: 24h, max_share: 1}
+collection: {grace: 1500ms, interval: 24h, max_share: 1}
 scrub: {rate: 0B}
 downsampling:
   - {match: '{__name__=~"gauge|requests_total|hist"}', resolution: 5m, after: 5d}

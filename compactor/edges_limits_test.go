@@ -1,0 +1,127 @@
+package compactor
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"herringbone/storage/bucket"
+	"herringbone/storage/catalog"
+)
+
+// beginning is a bucket that tells when an object is begun.
+type beginning struct {
+	bucket.Bucket
+	tell func()
+}
+
+func (b *beginning) Create(ctx context.Context, name string) (bucket.Writer, error) {
+	b.tell()
+	return b.Bucket.Create(ctx, name)
+}
+
+// Jobs that run at once could otherwise together take many times the budget.
+func TestAJobHoldsItsMemoryWhileItRuns(t *testing.T) {
+	const budget = 256 << 20
+	r := newRig(t, ExecutorOptions{MemoryBytes: budget})
+	j := r.job(Merge, catalog.Samples, LevelDay, day(rigDay), threeFiles(t, r)...)
+	left := budget - r.x.estimate(&j)
+	free := func(n int64) bool {
+		if !r.x.memory.TryAcquire(n) {
+			return false
+		}
+		r.x.memory.Release(n)
+		return true
+	}
+	began := false
+	r.x.opts.Bucket = &beginning{r.bucket, func() {
+		began = true
+		if free(left+1) || !free(left) {
+			t.Error("the job does not hold what it is estimated to take")
+		}
+	}}
+	r.run(j)
+	if !began || !free(budget) {
+		t.Error("the memory was not given back")
+	}
+}
+
+// A merge into many windows would otherwise hold a full row group of each.
+func TestRowGroupsOfAllOutputsFitTheBudget(t *testing.T) {
+	const budget, rowBytes = 64 << 20, 12 // Of incompressible samples.
+	r := newRig(t, ExecutorOptions{MemoryBytes: budget})
+	j := r.job(Merge, catalog.Samples, LevelWindow, day(rigDay), threeFiles(t, r)...)
+	for windows := range int64(24) {
+		j.Window = 24 * hour / (windows + 1)
+		w := newWork(t.Context(), r.x, r.catalog.Snapshot(), &j)
+		rows := w.newOutputs(w.target(catalog.Samples, w.inputs()), nil).options().RowGroupRows
+		if n := int64(j.writers()); n*int64(rows)*rowBytes > budget/2 {
+			t.Errorf("%d files at once have row groups of %d rows", n, rows)
+		}
+	}
+}
+
+// A job would otherwise read, or write, as fast as the disk can.
+func TestJobsKeepToTheLimitsOfTheOptions(t *testing.T) {
+	r := newRig(t, ExecutorOptions{ReadBytesPerSecond: 1 << 20, WriteBytesPerSecond: 2 << 20})
+	if x := r.x; x.reads == nil || x.writes == nil || x.reads.Limit() != 1<<20 || x.writes.Limit() != 2<<20 {
+		t.Fatalf("limits are %+v and %+v", x.reads, x.writes)
+	}
+	const most = 1 << 30 // Bytes that pass without a wait, and are counted.
+	r.x.reads, r.x.writes = rate.NewLimiter(rate.Every(time.Hour), most), rate.NewLimiter(rate.Every(time.Hour), most)
+	res := r.run(r.job(Merge, catalog.Samples, LevelDay, day(rigDay), threeFiles(t, r)...))
+	if n := most - int64(r.x.reads.Tokens()); n < res.InputBytes/2 { // Not all of an input is needed.
+		t.Errorf("%d bytes were counted as read of %d", n, res.InputBytes)
+	}
+	if n := most - int64(r.x.writes.Tokens()); n < res.OutputBytes {
+		t.Errorf("%d bytes were counted as written of %d", n, res.OutputBytes)
+	}
+}
+
+// The guard would otherwise not count lost files beside any that is live.
+func TestCollectKnowsWhatTookAFilesPlace(t *testing.T) {
+	six := func(y *yard) []catalog.File { return y.add(slices.Repeat([]func(*catalog.File){y.on(2, 0)}, 6)...) }
+	tests := map[string]func(y *yard) (gone []catalog.File){
+		"what is live was written before": func(y *yard) []catalog.File {
+			y.add(y.on(2, 0))
+			return six(y)
+		},
+		"what is live has fewer days": func(y *yard) []catalog.File {
+			gone := six(y)
+			y.add(y.on(2, 1))
+			return gone
+		},
+	}
+	for name, fill := range tests {
+		t.Run(name, func(t *testing.T) {
+			y := newYard(t, func(o *Options) { o.Collect.MinFiles = 3 })
+			gone := fill(y)
+			y.remove(gone...)
+			if err := y.Collect(t.Context(), y.now.Add(2*hours)); !errors.Is(err, ErrRefused) || !y.has(gone[0].Name) {
+				t.Errorf("collected: %v", err)
+			}
+		})
+	}
+}
+
+// Amplification would otherwise seem lower with each time that aggregates are made
+// of a file before it is merged.
+func TestAmplificationCountsAFlushedFileOnce(t *testing.T) {
+	l := newJournal()
+	flushed := &catalog.File{ID: "a", Level: LevelFlushed, Size: 1000}
+	run := func(remove bool, written int64) {
+		id := l.begin(Job{Kind: Merge, Unit: day(rigDay), Inputs: []Input{{File: flushed, Remove: remove}}}, time.Unix(1, 0))
+		l.end(id, Result{Files: []catalog.File{{ID: "x", Level: LevelDay, Size: written}}}, "done", nil, time.Second)
+	}
+	run(false, 100)
+	run(true, 400)
+	var s Status
+	l.show(&s)
+	if s.Amplification != 1.5 {
+		t.Errorf("write amplification is %v: 1000 bytes were flushed and 500 written again", s.Amplification)
+	}
+}

@@ -1,0 +1,51 @@
+package compactor
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"herringbone/storage/catalog"
+)
+
+// readsTried is how often in a row reading a file may fail before it is set aside
+// like a damaged one. Once may be a cable; a sector that is gone fails for ever,
+// and with it every job that has the file.
+const readsTried = 3
+
+// unread counts, for files that the disk could not read, how often in a row.
+type unread struct {
+	mu    sync.Mutex // Guards times.
+	times map[string]int
+}
+
+func newUnread() *unread { return &unread{times: map[string]int{}} }
+
+// failed counts a failure and reports whether these are enough now; then it
+// begins anew.
+func (u *unread) failed(id string) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.times[id]++
+	if u.times[id] < readsTried {
+		return false
+	}
+	delete(u.times, id)
+	return true
+}
+
+func (u *unread) succeeded(id string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.times, id)
+}
+
+// unreadable acts on an error of the disk while f was read, and returns what
+// people should know. The scrub acquits the file when it can be read again.
+func (c *Compactor) unreadable(ctx context.Context, f *catalog.File, err error) error {
+	known, asked := c.quarantine.has(ctx, f.ID)
+	if asked != nil || known || !c.unread.failed(f.ID) {
+		return err
+	}
+	return c.setAside(ctx, f, fmt.Sprintf("the disk could not read it %d times in a row: %v", readsTried, err))
+}
