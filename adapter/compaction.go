@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/prometheus/prometheus/model/labels"
+
 	"herringbone/compactor"
 	"herringbone/promql"
 	"herringbone/storage/bucket"
@@ -150,46 +152,104 @@ func (s CompactionConfig) levels() compactor.Levels {
 // retain reads the rules of retention.
 func (s StorageConfig) retain() ([]compactor.Retain, error) {
 	var rules []compactor.Retain
+	had := map[string]int{}
 	for i, r := range s.RetentionRules {
-		matchers, err := promql.ParseSelector(r.Match)
+		key := fmt.Sprintf("configuration key storage.retention_rules[%d]", i)
+		rule, err := r.retain(key)
 		if err != nil {
-			return nil, fmt.Errorf("configuration key storage.retention_rules[%d].match: %w", i, err)
+			return nil, err
 		}
-		if _, err := series.ParseTenant(r.Tenant); err != nil && r.Tenant != "" {
-			return nil, fmt.Errorf("configuration key storage.retention_rules[%d].tenant: %w", i, err)
+		same := sameRule(rule.Tenant, rule.Matchers)
+		if first, again := had[same]; again {
+			return nil, fmt.Errorf("%s has the tenant and match of storage.retention_rules[%d]: one of the two never holds", key, first)
 		}
-		if r.Keep <= 0 {
-			return nil, fmt.Errorf("configuration key storage.retention_rules[%d].keep is %v, it must be more than 0", i, r.Keep)
-		}
-		rules = append(rules, compactor.Retain{Tenant: series.Tenant(r.Tenant), Matchers: matchers, Keep: time.Duration(r.Keep)})
+		had[same] = i
+		rules = append(rules, rule)
 	}
 	return rules, nil
+}
+
+// minKeep is the shortest time that makes sense to keep samples for: a rule with
+// a slip of the unit would take them away at once.
+const minKeep = Duration(time.Hour)
+
+func (r RetentionRule) retain(key string) (compactor.Retain, error) {
+	none := compactor.Retain{}
+	if r.Match == "" {
+		return none, fmt.Errorf("%s.match is missing", key)
+	}
+	matchers, err := promql.ParseSelector(r.Match)
+	switch {
+	case err != nil:
+		return none, fmt.Errorf("%s.match: %w", key, err)
+	case len(matchers) == 0:
+		return none, fmt.Errorf("%s.match is %s, it must have a matcher; what no rule matches is kept for storage.retention", key, r.Match)
+	case r.Keep < minKeep:
+		return none, fmt.Errorf("%s.keep is %v, it must be at least %v", key, r.Keep, minKeep)
+	}
+	if _, err := series.ParseTenant(r.Tenant); err != nil && r.Tenant != "" {
+		return none, fmt.Errorf("%s.tenant: %w", key, err)
+	}
+	return compactor.Retain{Tenant: series.Tenant(r.Tenant), Matchers: matchers, Keep: time.Duration(r.Keep)}, nil
+}
+
+// sameRule is equal for rules of the same series.
+func sameRule(t series.Tenant, matchers []*labels.Matcher) string {
+	parts := make([]string, 0, len(matchers))
+	for _, m := range matchers {
+		parts = append(parts, m.String())
+	}
+	slices.Sort(parts)
+	return fmt.Sprintf("%q %q", t, slices.Compact(parts))
 }
 
 // downsampling reads the rules of downsampling.
 func (c Config) downsampling() ([]compactor.Rule, error) {
 	var rules []compactor.Rule
+	had := map[string]int{}
 	for i, r := range c.Downsampling {
-		rule := compactor.Rule{
-			Tenant: series.Tenant(r.Tenant), Resolution: time.Duration(r.Resolution).Milliseconds(), After: time.Duration(r.After).Milliseconds(),
-			KeepSamples: r.KeepSamples == nil || *r.KeepSamples,
+		key := fmt.Sprintf("configuration key downsampling[%d]", i)
+		rule, err := r.rule(key)
+		if err != nil {
+			return nil, err
 		}
-		if rule.Tenant == "" {
-			rule.Tenant = series.DefaultTenant
+		same := fmt.Sprint(rule.Resolution, " ", sameRule(rule.Tenant, rule.Matchers))
+		if first, again := had[same]; again {
+			return nil, fmt.Errorf("%s has the tenant, match and resolution of downsampling[%d]", key, first)
 		}
-		if r.Match != "" {
-			matchers, err := promql.ParseSelector(r.Match)
-			if err != nil {
-				return nil, fmt.Errorf("configuration key downsampling[%d].match: %w", i, err)
-			}
-			rule.Matchers = matchers
-		}
-		if err := rule.Validate(); err != nil {
-			return nil, fmt.Errorf("configuration key downsampling[%d]: %w", i, err)
-		}
+		had[same] = i
 		rules = append(rules, rule)
 	}
 	return rules, nil
+}
+
+func (r DownsamplingRule) rule(key string) (compactor.Rule, error) {
+	rule := compactor.Rule{
+		Tenant: series.Tenant(r.Tenant), Resolution: time.Duration(r.Resolution).Milliseconds(), After: time.Duration(r.After).Milliseconds(),
+		KeepSamples: r.KeepSamples == nil || *r.KeepSamples,
+	}
+	if rule.Tenant == "" {
+		rule.Tenant = series.DefaultTenant
+	}
+	if _, err := series.ParseTenant(string(rule.Tenant)); err != nil {
+		return rule, fmt.Errorf("%s.tenant: %w", key, err)
+	}
+	if r.Match != "" {
+		matchers, err := promql.ParseSelector(r.Match)
+		if err != nil {
+			return rule, fmt.Errorf("%s.match: %w", key, err)
+		}
+		rule.Matchers = matchers
+	}
+	// Without this a forgotten key would mean now, and with keep_samples: false all
+	// samples would be gone.
+	if r.After <= 0 {
+		return rule, fmt.Errorf("%s.after is %v, it must be more than 0", key, r.After)
+	}
+	if err := rule.Validate(); err != nil { // Only the resolution is left.
+		return rule, fmt.Errorf("%s.resolution: %w", key, err)
+	}
+	return rule, nil
 }
 
 // checkCompaction is for Validate: what only the compactor knows.
@@ -232,6 +292,9 @@ func (n *node) maintenance(k *compactor.Compactor) map[string]http.Handler {
 			case errors.Is(err, errJobs):
 				http.Error(w, err.Error(), http.StatusBadRequest)
 				return
+			case errors.Is(err, compactor.ErrRefused): // It would be so again: a setting stands against it.
+				http.Error(w, err.Error(), http.StatusConflict)
+				return
 			case err != nil:
 				http.Error(w, err.Error(), http.StatusInternalServerError)
 				return
@@ -273,13 +336,55 @@ func parseJobs(text string) (int, error) {
 // knownUnits are what days can be merged to.
 var knownUnits = []string{"week", "month", "year"}
 
+// minFileSize is below every size of use: files are cut at it.
+const minFileSize = Size(64 << 10)
+
 func (s CompactionConfig) checks() []check {
+	const day = Duration(24 * time.Hour)
 	return []check{
 		{s.Interval > 0, "compaction.interval", "more than 0", s.Interval},
 		{s.Concurrency >= 1, "compaction.concurrency", "at least 1", s.Concurrency},
 		{s.Memory >= 16<<20, "compaction.memory", "at least 16MiB", s.Memory},
+		{s.ReadRate >= 0, "compaction.read_rate", "0 or more", s.ReadRate},
+		{s.WriteRate >= 0, "compaction.write_rate", "0 or more", s.WriteRate},
 		{s.Duty > 0 && s.Duty <= 1, "compaction.duty", "above 0 and at most 1", s.Duty},
 		{s.DutyUnderLoad > 0 && s.DutyUnderLoad <= 1, "compaction.duty_under_load", "above 0 and at most 1", s.DutyUnderLoad},
+		{s.Level0Files >= 2, "compaction.level0_files", "at least 2", s.Level0Files},
+		{s.Window >= Duration(time.Minute) && s.Window <= day && day%s.Window == 0, "compaction.window", "at least 1m, and divide the day", s.Window},
+		{s.MaxWait >= s.Settle, "compaction.max_wait", fmt.Sprintf("at least compaction.settle, %v", s.Settle), s.MaxWait},
 		{!slices.ContainsFunc(s.Units, func(u string) bool { return !slices.Contains(knownUnits, u) }), "compaction.units", "some of week, month, year", s.Units},
+		{s.MaxFileSize >= minFileSize, "compaction.max_file_size", "at least " + minFileSize.String(), s.MaxFileSize},
+		{s.MaxInputs >= max(2, s.Level0Files), "compaction.max_inputs", fmt.Sprintf("at least 2, and at least compaction.level0_files, %d", s.Level0Files), s.MaxInputs},
+		{isShare(s.LateShare), "compaction.late_share", "0 to 1", s.LateShare},
 	}
 }
+
+func (r RetentionConfig) checks() []check {
+	return []check{
+		{r.Interval > 0, "retention.interval", "more than 0", r.Interval},
+		{isShare(r.MaxShare), "retention.max_share", "0 to 1", r.MaxShare},
+	}
+}
+
+// collectionChecks are of the section collection.
+func (c Config) collectionChecks() []check {
+	s := c.Collection
+	queries := fmt.Sprintf("longer than query.timeout (%v) and sql.max_timeout (%v), or a query could lose its files", c.Query.Timeout, c.SQL.MaxTimeout)
+	return []check{
+		{s.Interval > 0, "collection.interval", "more than 0", s.Interval},
+		{s.Grace > max(c.Query.Timeout, c.SQL.MaxTimeout), "collection.grace", queries, s.Grace},
+		{isShare(s.MaxShare), "collection.max_share", "0 to 1", s.MaxShare},
+		{s.MinFiles >= 0, "collection.min_files", "0 or more", s.MinFiles},
+		{s.OrphanInterval == 0 || s.OrphanAge >= Duration(time.Hour), "collection.orphan_age", "at least 1h, or an object that is about to be committed could be taken for one", s.OrphanAge},
+	}
+}
+
+func (s ScrubConfig) checks() []check {
+	return []check{
+		{s.Rate >= 0, "scrub.rate", "0 or more", s.Rate},
+		{s.Rate == 0 || s.Interval > 0, "scrub.interval", "more than 0", s.Interval},
+	}
+}
+
+// isShare is false for NaN.
+func isShare(f float64) bool { return f >= 0 && f <= 1 }

@@ -93,15 +93,40 @@ func TestConfigMistakes(t *testing.T) {
 		"no share under load":     {"compaction: {duty_under_load: 0}\n", []string{"compaction.duty_under_load"}},
 		"more than a core":        {"compaction: {duty: 1.5}\n", []string{"compaction.duty"}},
 		"unknown unit":            {"compaction: {units: [week, fortnight]}\n", []string{"compaction.units", "fortnight"}},
-		"window across days":      {"compaction: {window: 7h}\n", []string{"Window", "divide the day"}},
-		"grace below a query":     {"collection: {grace: 5m}\n", []string{"Grace", "10m"}},
-		"share above all":         {"collection: {max_share: 2}\n", []string{"MaxShare"}},
-		"rule without selector":   {"storage: {retention_rules: [{keep: 1d}]}\n", []string{"storage.retention_rules[0].match"}},
+		"negative read rate":      {"compaction: {read_rate: -1MiB}\n", []string{"compaction.read_rate", "-1MiB"}},
+		"negative write rate":     {"compaction: {write_rate: -1MiB}\n", []string{"compaction.write_rate"}},
+		"merge of one file":       {"compaction: {level0_files: 1}\n", []string{"compaction.level0_files is 1", "at least 2"}},
+		"no window":               {"compaction: {window: 0s}\n", []string{"compaction.window"}},
+		"window across days":      {"compaction: {window: 7h}\n", []string{"compaction.window is 7h", "divide the day"}},
+		"window of two days":      {"compaction: {window: 48h}\n", []string{"compaction.window"}},
+		"wait below settling":     {"compaction: {settle: 1h, max_wait: 0s}\n", []string{"compaction.max_wait is 0s", "compaction.settle, 1h"}},
+		"files of nothing":        {"compaction: {max_file_size: 1B}\n", []string{"compaction.max_file_size is 1B", "64KiB"}},
+		"one input":               {"compaction: {max_inputs: 1}\n", []string{"compaction.max_inputs is 1"}},
+		"inputs below level 0":    {"compaction: {max_inputs: 5, level0_files: 6}\n", []string{"compaction.max_inputs is 5", "compaction.level0_files, 6"}},
+		"late share above all":    {"compaction: {late_share: 5}\n", []string{"compaction.late_share"}},
+		"late share is no number": {"compaction: {late_share: .nan}\n", []string{"compaction.late_share"}},
+		"no pause of retention":   {"retention: {interval: 0s}\n", []string{"retention.interval"}},
+		"all and a half":          {"retention: {max_share: 1.5}\n", []string{"retention.max_share is 1.5"}},
+		"share is no number":      {"retention: {max_share: .nan}\n", []string{"retention.max_share"}},
+		"no pause of collection":  {"collection: {interval: 0s}\n", []string{"collection.interval"}},
+		"grace below a query":     {"collection: {grace: 5m}\n", []string{"collection.grace is 5m", "sql.max_timeout (10m)"}},
+		"share above all":         {"collection: {max_share: 2}\n", []string{"collection.max_share is 2"}},
+		"negative files":          {"collection: {min_files: -1}\n", []string{"collection.min_files"}},
+		"orphans at once":         {"collection: {orphan_age: 1s}\n", []string{"collection.orphan_age is 1s", "1h"}},
+		"negative scrub":          {"scrub: {rate: -1MiB}\n", []string{"scrub.rate"}},
+		"scrub without interval":  {"scrub: {interval: 0s}\n", []string{"scrub.interval"}},
+		"rule without selector":   {"storage: {retention_rules: [{keep: 1d}]}\n", []string{"storage.retention_rules[0].match is missing"}},
 		"rule of a bad selector":  {"storage: {retention_rules: [{match: '{a=}', keep: 1d}]}\n", []string{"storage.retention_rules[0].match"}},
 		"rule that keeps nothing": {"storage: {retention_rules: [{match: '{a=\"b\"}'}]}\n", []string{"storage.retention_rules[0].keep"}},
 		"rule of a bad tenant":    {"storage: {retention_rules: [{tenant: ../x, match: '{a=\"b\"}', keep: 1d}]}\n", []string{"storage.retention_rules[0].tenant"}},
-		"odd resolution":          {"downsampling: [{resolution: 7m, after: 30d}]\n", []string{"downsampling[0]", "divide the day"}},
+		"rule for everything":     {"storage: {retention_rules: [{match: '{}', keep: 1d}]}\n", []string{"storage.retention_rules[0].match is {}", "storage.retention"}},
+		"rule that keeps a blink": {"storage: {retention_rules: [{match: '{a=\"b\"}', keep: 59m}]}\n", []string{"storage.retention_rules[0].keep is 59m", "1h"}},
+		"rule twice":              {"storage: {retention_rules: [{match: 'x{a=\"b\"}', keep: 1d}, {match: '{a=\"b\",__name__=\"x\"}', keep: 2d}]}\n", []string{"storage.retention_rules[1]", "storage.retention_rules[0]"}},
+		"odd resolution":          {"downsampling: [{resolution: 7m, after: 30d}]\n", []string{"downsampling[0].resolution", "divide the day"}},
+		"downsampling at once":    {"downsampling: [{resolution: 5m, after: 1d}, {resolution: 1h, keep_samples: false}]\n", []string{"downsampling[1].after is 0s"}},
 		"bad downsampling match":  {"downsampling: [{match: '{', resolution: 5m, after: 30d}]\n", []string{"downsampling[0].match"}},
+		"bad downsampling tenant": {"downsampling: [{tenant: ../x, resolution: 5m, after: 30d}]\n", []string{"downsampling[0].tenant"}},
+		"downsampling twice":      {"downsampling: [{resolution: 5m, after: 30d}, {tenant: default, resolution: 5m, after: 60d}]\n", []string{"downsampling[1]", "downsampling[0]"}},
 		"too many buckets":        {"storage: {partition_tags: {x: [{label: a, buckets: 99999}]}}\n", []string{"storage.partition_tags.x[0].buckets"}},
 	}
 	for name, tt := range tests {
@@ -120,6 +145,34 @@ func TestConfigMistakes(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What is unusual and works is taken.
+func TestConfigBounds(t *testing.T) {
+	for name, text := range map[string]string{
+		"nothing waits":             "compaction: {level0_age: 0s, lateness: 0s, settle: 0s, max_wait: 0s, late_age: 0s, clean_after: 0s}",
+		"smallest files":            "compaction: {level0_files: 2, max_inputs: 2, max_file_size: 64KiB, window: 1m}",
+		"one window a day":          "compaction: {window: 24h, units: []}",
+		"shares":                    "compaction: {late_share: 0}\nretention: {max_share: 0}\ncollection: {max_share: 1, min_files: 0}",
+		"short grace":               "query: {timeout: 1s}\nsql: {timeout: 1s, max_timeout: 1s}\ncollection: {grace: 1200ms, interval: 50ms}",
+		"no orphans":                "collection: {orphan_interval: 0s, orphan_age: 0s}",
+		"no scrub":                  "scrub: {rate: 0B, interval: 0s}",
+		"rule by tenant":            "storage: {retention_rules: [{match: '{a=\"b\"}', keep: 1h}, {tenant: x, match: '{a=\"b\"}', keep: 2h}]}",
+		"rule of those without":     "storage: {retention_rules: [{match: '{job=\"\"}', keep: 7d}]}",
+		"downsampling of all":       "downsampling: [{match: '{}', resolution: 5m, after: 1d}]",
+		"downsampling by halves":    "downsampling: [{match: a, resolution: 5m, after: 1d}, {match: b, resolution: 5m, after: 2d}]",
+		"several resolutions":       "downsampling: [{resolution: 5m, after: 30d}, {resolution: 1h, after: 180d}]",
+		"resolutions by the tenant": "downsampling: [{resolution: 5m, after: 30d}, {tenant: x, resolution: 5m, after: 60d}]",
+	} {
+		cfg := defaultConfig()
+		err := parseConfig([]byte(text), &cfg)
+		if err == nil {
+			err = cfg.Validate()
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

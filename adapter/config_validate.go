@@ -19,7 +19,10 @@ type check struct {
 
 // Validate names the first key whose value cannot work.
 func (c Config) Validate() error {
-	rules := [][]check{c.Storage.checks(), c.RemoteWrite.checks(), c.Query.checks(), c.SQL.checks(), c.Compaction.checks(), c.ownChecks()}
+	rules := [][]check{
+		c.Storage.checks(), c.RemoteWrite.checks(), c.Query.checks(), c.SQL.checks(),
+		c.Compaction.checks(), c.Retention.checks(), c.collectionChecks(), c.Scrub.checks(), c.ownChecks(),
+	}
 	for _, section := range rules {
 		for _, r := range section {
 			if !r.ok {

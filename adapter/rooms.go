@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/prometheus/common/version"
 	"github.com/prometheus/prometheus/model/labels"
@@ -44,7 +45,7 @@ func (n *node) openRooms(c *cellar) error {
 		return err
 	}
 	n.children = children
-	a := &api{write: write, query: query.Handler(), sql: sql, flush: s.Flush}
+	a := &api{write: write, query: n.flags.guardAdmin(query.Handler()), sql: sql, flush: s.Flush}
 	if n.compactor != nil {
 		a.compactor, a.compactorPage, a.compactorStyle = n.compactor.StatusHandler(), n.compactor.Page(), n.compactor.PageStyle()
 		a.maintenance = n.maintenance(n.compactor)
@@ -54,6 +55,27 @@ func (n *node) openRooms(c *cellar) error {
 	}
 	n.routes.open(a)
 	return nil
+}
+
+// errCompactorOff: nobody is there to do what was asked for.
+var errCompactorOff = fmt.Errorf("the compactor is off: compaction.enabled is false in the configuration: %w", series.ErrNotReady)
+
+// guardAdmin answers the calls of Prometheus' admin API that cannot be served, in
+// the API's own form: all if it is off, and snapshots.
+func (f flags) guardAdmin(next http.Handler) http.Handler {
+	refuse := func(w http.ResponseWriter, code int, text string) {
+		writeJSON(w, code, map[string]string{"status": "error", "errorType": "unavailable", "error": text})
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch call, admin := strings.CutPrefix(r.URL.Path, "/api/v1/admin/tsdb/"); {
+		case admin && !f.adminAPI:
+			refuse(w, http.StatusForbidden, "the admin API is off, start the node with --web.enable-admin-api")
+		case admin && call == "snapshot":
+			refuse(w, http.StatusNotImplemented, "snapshots are not supported: copy the data directory's files, which never change")
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
 }
 
 // deleteSeries deletes for the admin API and lets the compactor know.
@@ -76,6 +98,7 @@ func (n *node) queryOptions(s *storage.Store) (promql.Options, error) {
 	o.Source, o.Exemplars, o.Metadata, o.Aggregates = s, s, s, s
 	if n.flags.adminAPI {
 		o.Delete = n.deleteSeries(s)
+		o.CleanTombstones = func(context.Context) error { return errCompactorOff }
 		if n.compactor != nil {
 			o.CleanTombstones = n.compactor.CleanTombstones
 		}

@@ -6,20 +6,38 @@ import (
 	"strings"
 )
 
-// withResolution puts a query's max_source_resolution into its context.
+// withResolution puts a query's max_source_resolution into its context, once the
+// parameters are checked that web/api/v1 would take in a wrong way.
 func (a *API) withResolution(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch strings.TrimPrefix(r.URL.Path, "/api/v1") {
-		case "/query", "/query_range", "/explain":
-			limit, err := parseResolutionLimit(r.FormValue("max_source_resolution"))
-			if err != nil {
-				a.respondError(w, r, http.StatusBadRequest, badData, err)
-				return
-			}
-			r = r.WithContext(withResolutionLimit(r.Context(), limit))
+		limit, err := a.checkParameters(r)
+		if err != nil {
+			a.respondError(w, r, http.StatusBadRequest, badData, err)
+			return
 		}
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(w, r.WithContext(withResolutionLimit(r.Context(), limit)))
 	})
+}
+
+func (a *API) checkParameters(r *http.Request) (limit resolutionLimit, err error) {
+	switch path := strings.TrimPrefix(r.URL.Path, "/api/v1"); path {
+	case "/query", "/query_range", "/explain":
+		if limit, err = parseResolutionLimit(r.FormValue("max_source_resolution")); err != nil {
+			return limit, err
+		}
+		err = checkTimes(r, "time", "start", "end")
+	case "/admin/tsdb/delete_series":
+		if a.opts.Delete != nil {
+			err = a.checkDelete(r)
+		}
+	case "/series", "/labels", "/query_exemplars":
+		err = checkTimes(r, "start", "end")
+	default:
+		if strings.HasPrefix(path, "/label/") {
+			err = checkTimes(r, "start", "end")
+		}
+	}
+	return limit, err
 }
 
 // receiptHeader names what was deleted, once a match[] of delete_series.
