@@ -28,7 +28,8 @@ func (b *beside) streams() ([]stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	host := func(n int) string { return strconv.Quote(hostName(n % (b.Backlog.Series / len(exporter())))) }
+	hosts := max(1, b.Backlog.Series/len(exporter())) // With all of their series.
+	host := func(n int) string { return strconv.Quote(hostName(n % hosts)) }
 	return []stream{
 		write,
 		b.ask("query, newest values of one host", 100*time.Millisecond, 0, func(n int) string {
