@@ -60,21 +60,19 @@ func (n *node) openRooms(c *cellar) error {
 // errCompactorOff: nobody is there to do what was asked for.
 var errCompactorOff = fmt.Errorf("the compactor is off: compaction.enabled is false in the configuration: %w", series.ErrNotReady)
 
-// guardAdmin answers the calls of Prometheus' admin API that cannot be served, in
-// the API's own form: all if it is off, and snapshots.
+// guardAdmin answers the calls of Prometheus' admin API if it is off, in the API's
+// own form.
 func (f flags) guardAdmin(next http.Handler) http.Handler {
-	refuse := func(w http.ResponseWriter, code int, text string) {
-		writeJSON(w, code, map[string]string{"status": "error", "errorType": "unavailable", "error": text})
+	if f.adminAPI {
+		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch call, admin := strings.CutPrefix(r.URL.Path, "/api/v1/admin/tsdb/"); {
-		case admin && !f.adminAPI:
-			refuse(w, http.StatusForbidden, "the admin API is off, start the node with --web.enable-admin-api")
-		case admin && call == "snapshot":
-			refuse(w, http.StatusNotImplemented, "snapshots are not supported: copy the data directory's files, which never change")
-		default:
-			next.ServeHTTP(w, r)
+		if strings.HasPrefix(r.URL.Path, "/api/v1/admin/tsdb/") {
+			const text = "the admin API is off, start the node with --web.enable-admin-api"
+			writeJSON(w, http.StatusForbidden, map[string]string{"status": "error", "errorType": "unavailable", "error": text})
+			return
 		}
+		next.ServeHTTP(w, r)
 	})
 }
 

@@ -157,7 +157,7 @@ func (a *API) routes() http.Handler {
 		own("PUT "+prefix+"/admin/tsdb/clean_tombstones", a.serveCleanTombstones)
 	}
 	mux.Handle("GET /federate", a.readyFunc(a.serveFederation))
-	mux.Handle("POST "+prefix+"/read", abortBroken(refusesGone(http.StripPrefix(prefix, router))))
+	mux.Handle("POST "+prefix+"/read", abortBroken(http.StripPrefix(prefix, router)))
 	mux.Handle(prefix+"/", http.StripPrefix(prefix, router))
 	return a.withTenant(a.boundBody(a.withResolution(withReceipts(mux))))
 }

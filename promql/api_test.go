@@ -328,7 +328,7 @@ func TestDeleteSeries(t *testing.T) {
 	if w := post(testAPI(t, filled(t), nil).Handler(), target, nil); w.Code != 500 || !strings.Contains(w.Body.String(), "admin APIs disabled") {
 		t.Errorf("admin off: %d %s", w.Code, w.Body)
 	}
-	if w := post(admin, "/api/v1/admin/tsdb/snapshot", nil); w.Code != 500 || !strings.Contains(w.Body.String(), "not supported") {
+	if w := post(admin, "/api/v1/admin/tsdb/snapshot", nil); w.Code != http.StatusNotImplemented || !strings.Contains(w.Body.String(), "not supported") {
 		t.Errorf("snapshot: %d %s", w.Code, w.Body)
 	}
 }

@@ -2,7 +2,6 @@ package promql
 
 import (
 	"context"
-	"net/http"
 	"strings"
 	"sync/atomic"
 
@@ -35,34 +34,5 @@ func (q *querier) gone(ctx context.Context, t series.Tenant, query series.Query)
 	return &goneError{expr: "{" + strings.Join(texts, ",") + "}", why: "samples were asked for", sole: sole}
 }
 
+// refusedKey is that of the begunWriter's refused in the context of a remote-read.
 type refusedKey struct{}
-
-// refusesGone gives remote-read's answer the status of a question that cannot be
-// answered: web/api/v1 knows none but 500 for it.
-func refusesGone(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		refused := &atomic.Bool{}
-		next.ServeHTTP(&refusedWriter{w, refused}, r.WithContext(context.WithValue(r.Context(), refusedKey{}, refused)))
-	})
-}
-
-type refusedWriter struct {
-	http.ResponseWriter
-	refused *atomic.Bool
-}
-
-func (w *refusedWriter) WriteHeader(code int) {
-	if code == http.StatusInternalServerError && w.refused.Load() {
-		code = http.StatusUnprocessableEntity
-	}
-	w.ResponseWriter.WriteHeader(code)
-}
-
-// Flush implements http.Flusher.
-func (w *refusedWriter) Flush() {
-	if f, ok := w.ResponseWriter.(http.Flusher); ok {
-		f.Flush()
-	}
-}
-
-func (w *refusedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

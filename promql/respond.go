@@ -1,9 +1,11 @@
 package promql
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/prometheus/prometheus/util/httputil"
 	apiv1 "github.com/prometheus/prometheus/web/api/v1"
@@ -87,16 +89,19 @@ func (a *API) readyFunc(next http.HandlerFunc) http.HandlerFunc {
 
 // abortBroken cuts the connection when a handler reports an error after it has
 // begun its answer: a client of the streamed remote-read could otherwise take
-// what it got for all.
+// what it got for all. Before, it gives a question that cannot be answered a
+// status of its own, see gone: web/api/v1 knows none but 500 for it.
 func abortBroken(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(&begunWriter{ResponseWriter: w}, r)
+		own := &begunWriter{ResponseWriter: w}
+		next.ServeHTTP(own, r.WithContext(context.WithValue(r.Context(), refusedKey{}, &own.refused)))
 	})
 }
 
 type begunWriter struct {
 	http.ResponseWriter
-	begun bool
+	begun   bool
+	refused atomic.Bool
 }
 
 func (w *begunWriter) Write(b []byte) (int, error) {
@@ -107,6 +112,9 @@ func (w *begunWriter) Write(b []byte) (int, error) {
 func (w *begunWriter) WriteHeader(code int) {
 	if w.begun && code >= http.StatusBadRequest {
 		panic(http.ErrAbortHandler)
+	}
+	if code == http.StatusInternalServerError && w.refused.Load() {
+		code = http.StatusUnprocessableEntity
 	}
 	w.begun = true
 	w.ResponseWriter.WriteHeader(code)

@@ -61,7 +61,7 @@ func (a *API) serveConfig(w http.ResponseWriter, r *http.Request) {
 var errNoSnapshots = errors.New("snapshots are not supported: copy the data directory's files, which never change")
 
 func (a *API) serveNoSnapshot(w http.ResponseWriter, r *http.Request) {
-	a.respondError(w, r, http.StatusInternalServerError, unavailable, errNoSnapshots)
+	a.respondError(w, r, http.StatusNotImplemented, unavailable, errNoSnapshots)
 }
 
 // parseLimit reads a number in least … most from a parameter.
