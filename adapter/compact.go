@@ -22,7 +22,7 @@ import (
 // run, or with --plan says what it would do. What is in the write-ahead log only
 // stays there.
 func compact(ctx context.Context, f flags, cfg Config, stdout io.Writer) error {
-	return inStopped(ctx, f.dataDir, func(c *cellar) error {
+	return inStopped(ctx, f.dataDir, func(c *stores) error {
 		o, err := cfg.compactorOptions()
 		if err != nil {
 			return err

@@ -266,7 +266,7 @@ func (c Config) checkCompaction() error {
 }
 
 // openCompactor makes the compactor; nil if it is off.
-func (n *node) openCompactor(c *cellar) (*compactor.Compactor, error) {
+func (n *node) openCompactor(c *stores) (*compactor.Compactor, error) {
 	if !n.cfg.Compaction.Enabled {
 		n.log.Warn("files are neither compacted nor expired nor collected: compaction.enabled is false")
 		return nil, nil

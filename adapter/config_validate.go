@@ -33,12 +33,12 @@ func (c Config) Validate() error {
 	if err := validatePartitionTags(c.Storage.PartitionTags); err != nil {
 		return err
 	}
-	return c.validateRooms()
+	return c.validateServices()
 }
 
 // validateRooms asks the rooms for what only they know, so that check-config
 // finds what a start would.
-func (c Config) validateRooms() error {
+func (c Config) validateServices() error {
 	var store *storage.Store // They only look whether there is one.
 	if err := c.Storage.options("data").Validate(); err != nil {
 		return fmt.Errorf("configuration section storage: %w", err)

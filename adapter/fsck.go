@@ -12,8 +12,8 @@ import (
 // line a finding to stdout. errFindings if there was one.
 func fsck(ctx context.Context, f flags, cfg Config, stdout io.Writer) error {
 	findings := 0
-	err := inStopped(ctx, f.dataDir, func(c *cellar) error {
-		o := storage.FsckOptions{Node: cfg.Storage.options(f.dataDir).Node, Orphans: f.orphans, Suspect: f.orphans}
+	err := inStopped(ctx, f.dataDir, func(c *stores) error {
+		o := storage.FsckOptions{Node: cfg.Storage.options(f.dataDir).Node, Orphans: f.orphans, RecordOrphans: f.orphans}
 		return storage.Fsck(ctx, c.fs, c.bucket, c.catalog, f.dataDir, o, func(f storage.Finding) {
 			findings++
 			fmt.Fprintf(stdout, "%s: %s\n", f.Kind, f.What)

@@ -27,7 +27,7 @@ type node struct {
 	routes   *routes
 	server   *server
 
-	cellar *cellar      // nil until it is open.
+	stores *stores      // nil until it is open.
 	self   *selfMonitor // nil when switched off or not open.
 	// children keeps the processes of SQL; nil when there are none.
 	children func(context.Context) error
@@ -98,7 +98,7 @@ func (n *node) live(ctx context.Context, g *errgroup.Group) error {
 	defer stopLoops()
 	openErr := n.open(ctx)
 	if openErr == nil {
-		n.loop(loops, g, n.cellar.store.Run)
+		n.loop(loops, g, n.stores.store.Run)
 		if n.self != nil {
 			n.loop(loops, g, n.self.run)
 		}
@@ -159,7 +159,7 @@ func (n *node) settle(ctx context.Context) error {
 			n.log.Warn("no staleness markers for the node's own metrics", "err", err)
 		}
 	}
-	err := n.cellar.store.Flush(ctx)
+	err := n.stores.store.Flush(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		n.log.Warn("not everything was flushed in time, the next start will replay it", "timeout", n.flags.shutdownTimeout)
 		return nil
@@ -173,8 +173,8 @@ func (n *node) settle(ctx context.Context) error {
 // close lets go of what listen and open took, in reverse order.
 func (n *node) close() error {
 	var err error
-	if n.cellar != nil {
-		err = n.cellar.close()
+	if n.stores != nil {
+		err = n.stores.close()
 	}
 	if n.lock != nil {
 		err = errors.Join(err, n.lock())

@@ -89,7 +89,7 @@ func (s SQLConfig) checks() []check {
 
 // openSQL returns the handler of SQL and what runs its children, nil if there are
 // none: SQL is off, or this kernel cannot cage them.
-func (n *node) openSQL(c *cellar) (http.Handler, func(context.Context) error, error) {
+func (n *node) openSQL(c *stores) (http.Handler, func(context.Context) error, error) {
 	if !n.cfg.SQL.Enabled {
 		return refuseSQL("SQL is off: sql.enabled is false in the configuration"), nil, nil
 	}

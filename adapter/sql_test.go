@@ -26,7 +26,7 @@ import (
 // tenants is SQL over a store of several tenants; a header names the tenant.
 type tenants struct {
 	t       *testing.T
-	cellar  *cellar
+	cellar  *stores
 	handler http.Handler
 }
 
@@ -34,7 +34,7 @@ type tenants struct {
 func newTenants(t *testing.T, wrap func(*storage.Store) engine.Store) *tenants {
 	t.Helper()
 	ctx, log := t.Context(), slog.New(slog.DiscardHandler)
-	c, err := openCellar(ctx, t.TempDir(), prometheus.NewRegistry())
+	c, err := openStores(ctx, t.TempDir(), prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}

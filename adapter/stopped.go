@@ -13,7 +13,7 @@ import (
 )
 
 // inStopped opens the data directory of a node that does not run, for do.
-func inStopped(ctx context.Context, dir string, do func(*cellar) error) (err error) {
+func inStopped(ctx context.Context, dir string, do func(*stores) error) (err error) {
 	// Looking must not make a directory, nor an empty catalog in a wrong one.
 	if _, err := os.Stat(filepath.Join(dir, catalogName)); err != nil {
 		return fmt.Errorf("no catalog in the data directory: %w", err)
@@ -23,7 +23,7 @@ func inStopped(ctx context.Context, dir string, do func(*cellar) error) (err err
 		return err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
-	c, err := openCellar(ctx, dir, prometheus.NewRegistry())
+	c, err := openStores(ctx, dir, prometheus.NewRegistry())
 	if err != nil {
 		return err
 	}

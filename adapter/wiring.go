@@ -17,7 +17,7 @@ import (
 )
 
 // cellar is one data directory, opened: where objects, catalog and log are.
-type cellar struct {
+type stores struct {
 	fs      fsys.FS
 	objects *bucket.Directory
 	bucket  bucket.Bucket
@@ -26,7 +26,7 @@ type cellar struct {
 }
 
 // openCellar opens bucket and catalog under dir, whose lock the caller holds.
-func openCellar(ctx context.Context, dir string, reg prometheus.Registerer) (*cellar, error) {
+func openStores(ctx context.Context, dir string, reg prometheus.Registerer) (*stores, error) {
 	fs := fsys.OS
 	b, err := bucket.Dir(fs, filepath.Join(dir, "objects"))
 	if err != nil {
@@ -36,13 +36,13 @@ func openCellar(ctx context.Context, dir string, reg prometheus.Registerer) (*ce
 	if err != nil {
 		return nil, err
 	}
-	return &cellar{fs: fs, objects: b, bucket: b, catalog: c}, nil
+	return &stores{fs: fs, objects: b, bucket: b, catalog: c}, nil
 }
 
 const catalogName = "catalog.db"
 
 // openStore adds the store. It is not replayed yet.
-func (c *cellar) openStore(ctx context.Context, o storage.Options, reg prometheus.Registerer, log *slog.Logger) error {
+func (c *stores) openStore(ctx context.Context, o storage.Options, reg prometheus.Registerer, log *slog.Logger) error {
 	s, err := storage.Open(ctx, c.fs, c.bucket, c.catalog, o, reg, log)
 	if err != nil {
 		return fmt.Errorf("open store: %w", err)
@@ -51,7 +51,7 @@ func (c *cellar) openStore(ctx context.Context, o storage.Options, reg prometheu
 	return nil
 }
 
-func (c *cellar) close() error {
+func (c *stores) close() error {
 	var err error
 	if c.store != nil {
 		err = c.store.Close()
@@ -61,11 +61,11 @@ func (c *cellar) close() error {
 
 // open opens and replays the store and hands the rooms' handlers to routes.
 func (n *node) open(ctx context.Context) error {
-	c, err := openCellar(ctx, n.flags.dataDir, n.registry)
+	c, err := openStores(ctx, n.flags.dataDir, n.registry)
 	if err != nil {
 		return err
 	}
-	n.cellar = c
+	n.stores = c
 	if err := c.openStore(ctx, n.cfg.Storage.options(n.flags.dataDir), n.registry, n.log); err != nil {
 		return err
 	}
@@ -81,5 +81,5 @@ func (n *node) open(ctx context.Context) error {
 			interval: time.Duration(n.cfg.SelfMonitoring.Interval), log: n.log, metrics: n.metrics,
 		}
 	}
-	return n.openRooms(c)
+	return n.openServices(c)
 }

@@ -12,7 +12,7 @@ import (
 	"herringbone/storage/catalog"
 )
 
-func (y *yard) remove(files ...catalog.File) {
+func (y *testNode) remove(files ...catalog.File) {
 	y.t.Helper()
 	var e catalog.Edit
 	for _, f := range files {
@@ -22,7 +22,7 @@ func (y *yard) remove(files ...catalog.File) {
 }
 
 func TestCollectLeavesQueriesTheirFiles(t *testing.T) {
-	y := newYard(t, nil)
+	y := newTestNode(t, nil)
 	f := y.add(nil)[0]
 	snapshot := y.catalog.Snapshot() // What a query holds.
 	y.remove(f)
@@ -55,7 +55,7 @@ func TestCollectLeavesQueriesTheirFiles(t *testing.T) {
 }
 
 func TestCollectGoesByTheCatalogAlone(t *testing.T) {
-	y := newYard(t, nil)
+	y := newTestNode(t, nil)
 	live := y.add(nil)[0]
 	y.put("default/stray.parquet", []byte("x"))
 	y.must(y.Collect(t.Context(), y.now.Add(1000*hours)))
@@ -81,7 +81,7 @@ func (b *cutBucket) Delete(ctx context.Context, name string) error {
 
 func TestCollectMayBeCutOffAnywhere(t *testing.T) {
 	t.Run("before some objects are deleted", func(t *testing.T) {
-		y := newYard(t, nil)
+		y := newTestNode(t, nil)
 		files := y.add(nil, nil, nil)
 		y.remove(files...)
 		y.opts.Bucket = &cutBucket{Bucket: y.bucket, after: 1, err: errTest}
@@ -101,7 +101,7 @@ func TestCollectMayBeCutOffAnywhere(t *testing.T) {
 		}
 	})
 	t.Run("between objects and rows", func(t *testing.T) {
-		y := newYard(t, nil)
+		y := newTestNode(t, nil)
 		f := y.add(nil)[0]
 		y.remove(f)
 		y.must(y.bucket.Delete(t.Context(), f.Name))
@@ -115,7 +115,7 @@ func TestCollectMayBeCutOffAnywhere(t *testing.T) {
 
 func TestCollectRefusesToDeleteTooMuch(t *testing.T) {
 	few := func(o *Options) { o.Collect.MinFiles = 3 }
-	fill := func(y *yard) []catalog.File {
+	fill := func(y *testNode) []catalog.File {
 		var files []catalog.File
 		for i := range 6 {
 			files = append(files, y.add(func(f *catalog.File) { f.Partition = name(i) })...)
@@ -123,7 +123,7 @@ func TestCollectRefusesToDeleteTooMuch(t *testing.T) {
 		return files
 	}
 	t.Run("what nothing took the place of", func(t *testing.T) {
-		y := newYard(t, few)
+		y := newTestNode(t, few)
 		files := fill(y)
 		y.remove(files[:4]...)
 		err := y.Collect(t.Context(), y.now.Add(2*hours))
@@ -142,13 +142,13 @@ func TestCollectRefusesToDeleteTooMuch(t *testing.T) {
 		}
 	})
 	t.Run("but not a few files", func(t *testing.T) {
-		y := newYard(t, few)
+		y := newTestNode(t, few)
 		files := fill(y)
 		y.remove(files[3:]...)
 		y.must(y.Collect(t.Context(), y.now.Add(2*hours)))
 	})
 	t.Run("nor what compaction replaced, whatever its share", func(t *testing.T) {
-		y := newYard(t, few)
+		y := newTestNode(t, few)
 		y.add(nil, nil, nil, nil, nil, nil, nil, nil)
 		y.must(y.Settle(t.Context()))
 		y.must(y.Collect(t.Context(), y.now.Add(2*hours)))

@@ -32,7 +32,7 @@ type Compactor struct {
 
 	poke    chan struct{} // Asks Run for a round; holds one.
 	working chan struct{} // Holds one while a round is under way.
-	barren  *barrenJobs
+	noOps   *noOpJobs
 	unread  *unread
 }
 
@@ -45,7 +45,7 @@ func New(o Options) (*Compactor, error) {
 		o.Levels.MemoryBytes = o.MemoryBytes / 4 * 3 // The rest is for outputs.
 	}
 	c := &Compactor{
-		opts: o, policy: newPolicy(o), plan: Plan, journal: newJournal(), barren: newBarrenJobs(), unread: newUnread(),
+		opts: o, policy: newPolicy(o), plan: Plan, journal: newJournal(), noOps: newNoOpJobs(), unread: newUnread(),
 		poke: make(chan struct{}, 1), working: make(chan struct{}, 1),
 	}
 	c.executor = NewExecutor(ExecutorOptions{

@@ -19,7 +19,7 @@ import (
 )
 
 // partitions adds two files to each of n partitions.
-func (y *yard) partitions(n int) {
+func (y *testNode) partitions(n int) {
 	y.t.Helper()
 	for i := range n {
 		in := func(f *catalog.File) { f.Partition = name(i) }
@@ -28,7 +28,7 @@ func (y *yard) partitions(n int) {
 }
 
 func TestSettleRunsJobsUntilThereAreNone(t *testing.T) {
-	y := newYard(t, nil)
+	y := newTestNode(t, nil)
 	y.partitions(3)
 	y.must(y.Settle(t.Context()))
 	if n := len(y.live()); n != 3 {
@@ -53,7 +53,7 @@ func TestAFailingJobHoldsUpNoOther(t *testing.T) {
 	}
 	for how, tt := range tests {
 		t.Run(how, func(t *testing.T) {
-			y := newYard(t, nil)
+			y := newTestNode(t, nil)
 			y.partitions(3)
 			y.jobs.fail = func(j Job) error {
 				if j.Partition == name(0) {
@@ -79,7 +79,7 @@ func TestAFailingJobHoldsUpNoOther(t *testing.T) {
 }
 
 func TestAFailedJobIsTriedLessAndLessOften(t *testing.T) {
-	y := newYard(t, nil)
+	y := newTestNode(t, nil)
 	y.partitions(1)
 	y.jobs.fail = func(Job) error { return errTest }
 	tries := newBackoff()
@@ -109,7 +109,7 @@ func TestAFailedJobIsTriedLessAndLessOften(t *testing.T) {
 }
 
 func TestALostRaceIsPlannedAnew(t *testing.T) {
-	y := newYard(t, nil)
+	y := newTestNode(t, nil)
 	y.partitions(1)
 	lost := 0
 	y.jobs.fail = func(Job) error {
@@ -128,7 +128,7 @@ func TestALostRaceIsPlannedAnew(t *testing.T) {
 }
 
 func TestAJobThatAlwaysLosesEnds(t *testing.T) {
-	y := newYard(t, nil)
+	y := newTestNode(t, nil)
 	y.partitions(1)
 	y.jobs.fail = func(Job) error { return catalog.ErrConflict }
 	y.must(y.Settle(t.Context()))
@@ -138,7 +138,7 @@ func TestAJobThatAlwaysLosesEnds(t *testing.T) {
 }
 
 func TestADamagedInputIsSetAside(t *testing.T) {
-	y := newYard(t, nil)
+	y := newTestNode(t, nil)
 	files := y.add(nil, nil, nil)
 	y.jobs.fail = func(j Job) error {
 		for _, in := range j.Inputs {
@@ -162,7 +162,7 @@ func TestADamagedInputIsSetAside(t *testing.T) {
 }
 
 func TestOnlyOwnPartitionsAreCompacted(t *testing.T) {
-	y := newYard(t, func(o *Options) {
+	y := newTestNode(t, func(o *Options) {
 		o.Owns = func(_ series.Tenant, partition string) bool { return partition == name(1) }
 	})
 	y.partitions(3)
@@ -173,7 +173,7 @@ func TestOnlyOwnPartitionsAreCompacted(t *testing.T) {
 }
 
 func TestJobsRunSideBySideUpToTheLimit(t *testing.T) {
-	y := newYard(t, func(o *Options) { o.Concurrency = 2 })
+	y := newTestNode(t, func(o *Options) { o.Concurrency = 2 })
 	y.partitions(4)
 	var met sync.WaitGroup // Each job waits for its neighbour.
 	met.Add(4)
@@ -194,7 +194,7 @@ func TestJobsRunSideBySideUpToTheLimit(t *testing.T) {
 
 func TestRunCompactsWhenPokedAndStops(t *testing.T) {
 	var log bytes.Buffer
-	y := newYard(t, func(o *Options) {
+	y := newTestNode(t, func(o *Options) {
 		o.Interval = time.Hour
 		o.Log = slog.New(slog.NewTextHandler(&log, nil))
 	})
@@ -230,7 +230,7 @@ func TestRunCompactsWhenPokedAndStops(t *testing.T) {
 }
 
 func TestRunStopsInTheMiddleOfAJob(t *testing.T) {
-	y := newYard(t, nil)
+	y := newTestNode(t, nil)
 	y.partitions(1)
 	ctx, cancel := context.WithCancel(t.Context())
 	y.jobs.fail = func(Job) error { cancel(); return ctx.Err() }
@@ -241,7 +241,7 @@ func TestRunStopsInTheMiddleOfAJob(t *testing.T) {
 }
 
 func TestDeletesEndWhenNothingIsLeftToHide(t *testing.T) {
-	y := newYard(t, nil)
+	y := newTestNode(t, nil)
 	y.add(nil, nil)
 	hide := func(id string, tenant series.Tenant) {
 		y.commit(catalog.Edit{Tombstones: []catalog.Tombstone{{
@@ -267,7 +267,7 @@ func TestDeletesEndWhenNothingIsLeftToHide(t *testing.T) {
 }
 
 func TestCleanTombstonesRewritesWhatDeletesHide(t *testing.T) {
-	y := newYard(t, nil)
+	y := newTestNode(t, nil)
 	lone := y.add(func(f *catalog.File) { f.Partition = name(0) })[0]
 	y.partitions(3)
 	before := y.commit(catalog.Edit{Tombstones: []catalog.Tombstone{{
@@ -287,7 +287,7 @@ func TestCleanTombstonesRewritesWhatDeletesHide(t *testing.T) {
 }
 
 func TestCleanTombstonesEndsDeletesOfWhatIsGone(t *testing.T) {
-	y := newYard(t, nil)
+	y := newTestNode(t, nil)
 	f := y.add(nil)[0]
 	y.commit(catalog.Edit{Tombstones: []catalog.Tombstone{{
 		ID: "d", Tenant: "default", Cause: catalog.Deleted, Matchers: selector(t, "a", ".*"), MinT: 0, MaxT: y.now.UnixMilli(), Created: 1,
@@ -300,7 +300,7 @@ func TestCleanTombstonesEndsDeletesOfWhatIsGone(t *testing.T) {
 }
 
 func TestCleanTombstonesSaysWhatItCannotClean(t *testing.T) {
-	y := newYard(t, nil)
+	y := newTestNode(t, nil)
 	f := y.add(nil)[0]
 	y.must(y.quarantine.add(t.Context(), &f, "test"))
 	y.commit(catalog.Edit{Tombstones: []catalog.Tombstone{{
@@ -313,7 +313,7 @@ func TestCleanTombstonesSaysWhatItCannotClean(t *testing.T) {
 }
 
 func TestRunOnceTakesEachStepAtItsTime(t *testing.T) {
-	y := newYard(t, func(o *Options) { o.DefaultKeep, o.Scrub.BytesPerSecond = 30*hours, 0 })
+	y := newTestNode(t, func(o *Options) { o.DefaultKeep, o.Scrub.BytesPerSecond = 30*hours, 0 })
 	y.partitions(1)
 	y.add(y.on(90, 80))
 	o := OnceOptions{Now: y.now, Expire: true, Compact: true, Collect: true, Orphans: true}
@@ -329,7 +329,7 @@ func TestRunOnceTakesEachStepAtItsTime(t *testing.T) {
 }
 
 func TestOptionsThatCannotWorkAreNamed(t *testing.T) {
-	y := newYard(t, nil)
+	y := newTestNode(t, nil)
 	tests := map[string]func(*Options){
 		"Catalog":             func(o *Options) { o.Catalog = nil },
 		"Node":                func(o *Options) { o.Node = "" },

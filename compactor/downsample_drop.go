@@ -61,7 +61,7 @@ func (w *work) newDropper(sources []*source) *dropper {
 	slices.Sort(all)
 	for _, r := range slices.Compact(all) {
 		one := w.newDownsampler(r, sources)
-		one.to.sole = true
+		one.to.samplesDropped = true
 		d.down = append(d.down, one)
 	}
 	d.keep = w.newOutputs(w.target(catalog.Samples, samples), sources)
@@ -78,7 +78,7 @@ func (d *dropper) series(parts []part) error {
 			continue
 		}
 		d.buckets = append(d.buckets, p)
-		sole = sole || p.Sole
+		sole = sole || p.SamplesDropped
 	}
 	ls := parts[0].ref.Labels
 	switch wanted := d.begin(ls); {

@@ -156,8 +156,8 @@ func TestAggregatesAreThoseOfTheSamples(t *testing.T) {
 			equal(t, "aggregates of 5m", fine, r.buckets(fiveMinutes))
 			equal(t, "aggregates of 1h", coarse, r.buckets(hour))
 			for _, f := range r.live(catalog.Aggregates(hour)) {
-				if f.Seq != inputs[len(inputs)-1].Seq || f.Clean != version || f.Sole || f.Level != 3 {
-					t.Fatalf("aggregates have sequence %d, clean %d, sole %v, level %d", f.Seq, f.Clean, f.Sole, f.Level)
+				if f.Seq != inputs[len(inputs)-1].Seq || f.Clean != version || f.SamplesDropped || f.Level != 3 {
+					t.Fatalf("aggregates have sequence %d, clean %d, sole %v, level %d", f.Seq, f.Clean, f.SamplesDropped, f.Level)
 				}
 			}
 			h.file()
@@ -239,7 +239,7 @@ func TestSamplesGiveWayToAggregates(t *testing.T) {
 		equal(t, "aggregates", want, r.buckets(fiveMinutes))
 		equal(t, "samples that stay", all, r.visible())
 		for _, f := range r.live(catalog.Aggregates(fiveMinutes)) {
-			if !f.Sole {
+			if !f.SamplesDropped {
 				t.Fatal("aggregates are not marked as all that is left")
 			}
 		}
@@ -248,7 +248,7 @@ func TestSamplesGiveWayToAggregates(t *testing.T) {
 
 // soleDays makes aggregates of each day, with all samples gone, and returns what
 // those of all days at once would be.
-func soleDays(t *testing.T, r *rig, rng *rand.Rand, days int) map[string]*series.Samples {
+func samplesDroppedDays(t *testing.T, r *rig, rng *rand.Rand, days int) map[string]*series.Samples {
 	h := newChronicle(r, rng, Unit{Day: rigDay, Days: days})
 	for range 3 * days {
 		h.floats()
@@ -298,7 +298,7 @@ func TestSoleAggregatesOfDaysBecomeThoseOfAMonth(t *testing.T) {
 	for range 5 {
 		unit := Unit{Day: rigDay, Days: 2 + rng.IntN(4)}
 		r := newRig(t, ExecutorOptions{})
-		seen := soleDays(t, r, rng, unit.Days)
+		seen := samplesDroppedDays(t, r, rng, unit.Days)
 		cut := r.live(catalog.Aggregates(fiveMinutes))
 		j := r.job(Coarsen, catalog.Aggregates(hour), 4, unit, cut...)
 		for i := range j.Inputs {
@@ -324,7 +324,7 @@ func TestSoleAggregatesOfDaysBecomeThoseOfAMonth(t *testing.T) {
 func TestCleanOfSoleAggregates(t *testing.T) {
 	rng := seeded(t)
 	r := newRig(t, ExecutorOptions{})
-	seen := soleDays(t, r, rng, 1)
+	seen := samplesDroppedDays(t, r, rng, 1)
 	first := rigDay * series.DayMillis
 	want := aggregatesOf(seen, fiveMinutes)
 	minT, maxT := first+2*hour+60_000, first+3*hour
@@ -337,7 +337,7 @@ func TestCleanOfSoleAggregates(t *testing.T) {
 			}
 		}
 	}
-	r.bury(minT, maxT)
+	r.addTombstone(minT, maxT)
 	res := r.run(r.job(Clean, catalog.Aggregates(fiveMinutes), 2, day(rigDay), r.live(catalog.Aggregates(fiveMinutes))...))
 	equal(t, "aggregates", want, r.buckets(fiveMinutes))
 	if res.Hidden == 0 || len(res.Purged) != 1 || res.Purged[0].Rows != 0 || res.Purged[0].Files != 1 {

@@ -20,7 +20,7 @@ func (r *rig) addSole(minutes int) *catalog.File {
 	j := r.job(DropSamples, catalog.Samples, LevelDay, day(rigDay), samples)
 	j.Rules = rules(fiveMinutes)
 	res := r.run(j)
-	if len(res.Files) != 1 || !res.Files[0].Sole {
+	if len(res.Files) != 1 || !res.Files[0].SamplesDropped {
 		r.t.Fatalf("samples gave way to %v", res.Files)
 	}
 	return &res.Files[0]
@@ -50,7 +50,7 @@ func TestADeleteOfTheEdgeOfABucketHidesIt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, ExecutorOptions{})
 			f := r.addSole(60)
-			r.bury(tt.minT, tt.maxT)
+			r.addTombstone(tt.minT, tt.maxT)
 			res := r.run(r.job(Clean, catalog.Aggregates(fiveMinutes), LevelDay, day(rigDay), f))
 			if res.Hidden != 1 || res.OutputRows != f.Rows-1 {
 				t.Errorf("%d buckets hidden, %d of %d left", res.Hidden, res.OutputRows, f.Rows)
@@ -63,7 +63,7 @@ func TestADeleteOfTheEdgeOfABucketHidesIt(t *testing.T) {
 func TestMakingAggregatesPurgesNothing(t *testing.T) {
 	r := newRig(t, ExecutorOptions{})
 	threeFiles(t, r)
-	ts := r.bury(math.MinInt64, math.MaxInt64, labels.MustNewMatcher(labels.MatchEqual, "a", "0"))
+	ts := r.addTombstone(math.MinInt64, math.MaxInt64, labels.MustNewMatcher(labels.MatchEqual, "a", "0"))
 	rows := r.hidden(r.live(catalog.Samples))[ts.ID]
 	res := r.run(downsampling(r, &Rule{Tenant: rigTenant, Resolution: fiveMinutes, KeepSamples: true}))
 	if got := purged(r)[ts.ID]; got != 0 || res.Hidden != rows || rows == 0 {

@@ -84,13 +84,13 @@ func TestJobsKeepToTheLimitsOfTheOptions(t *testing.T) {
 
 // The guard would otherwise not count lost files beside any that is live.
 func TestCollectKnowsWhatTookAFilesPlace(t *testing.T) {
-	six := func(y *yard) []catalog.File { return y.add(slices.Repeat([]func(*catalog.File){y.on(2, 0)}, 6)...) }
-	tests := map[string]func(y *yard) (gone []catalog.File){
-		"what is live was written before": func(y *yard) []catalog.File {
+	six := func(y *testNode) []catalog.File { return y.add(slices.Repeat([]func(*catalog.File){y.on(2, 0)}, 6)...) }
+	tests := map[string]func(y *testNode) (gone []catalog.File){
+		"what is live was written before": func(y *testNode) []catalog.File {
 			y.add(y.on(2, 0))
 			return six(y)
 		},
-		"what is live has fewer days": func(y *yard) []catalog.File {
+		"what is live has fewer days": func(y *testNode) []catalog.File {
 			gone := six(y)
 			y.add(y.on(2, 1))
 			return gone
@@ -98,7 +98,7 @@ func TestCollectKnowsWhatTookAFilesPlace(t *testing.T) {
 	}
 	for name, fill := range tests {
 		t.Run(name, func(t *testing.T) {
-			y := newYard(t, func(o *Options) { o.Collect.MinFiles = 3 })
+			y := newTestNode(t, func(o *Options) { o.Collect.MinFiles = 3 })
 			gone := fill(y)
 			y.remove(gone...)
 			if err := y.Collect(t.Context(), y.now.Add(2*hours)); !errors.Is(err, ErrRefused) || !y.has(gone[0].Name) {

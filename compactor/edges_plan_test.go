@@ -78,7 +78,7 @@ func TestOneMillisecondInCommonKeepsTheOrderOfWriting(t *testing.T) {
 		t.Helper()
 		x := file("x", "k~3=0", 3, minT, maxT)
 		p := newPlanner(PlanInput{Files: slices.Values([]*catalog.File{a, x, c})})
-		sh := p.byKey[shelfKey{"default", catalog.Samples, "k~2=0"}]
+		sh := p.byKey[partitionKey{"default", catalog.Samples, "k~2=0"}]
 		if got := p.between(sh, []*catalog.File{a, c}); len(got) != want {
 			t.Errorf("a file of %d to %d: %d are in the way, want %d", minT, maxT, len(got), want)
 		}

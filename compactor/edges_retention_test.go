@@ -12,7 +12,7 @@ import (
 )
 
 // bury deletes the series of a name, at all times.
-func (y *yard) bury(name string) {
+func (y *testNode) addTombstone(name string) {
 	y.t.Helper()
 	y.commit(catalog.Edit{Tombstones: []catalog.Tombstone{{
 		ID: ulid.Make().String(), Tenant: "default", Cause: catalog.Deleted, Matchers: selector(y.t, "__name__", name),
@@ -26,9 +26,9 @@ var everyKind = []catalog.Kind{catalog.Samples, catalog.Exemplars, catalog.Aggre
 // Exemplars or aggregates would otherwise be seen again when the samples are gone.
 func TestADeleteLastsWhileItHidesRowsOfAnyKind(t *testing.T) {
 	for _, kind := range everyKind {
-		y := newYard(t, nil)
+		y := newTestNode(t, nil)
 		y.add(func(f *catalog.File) { f.Kind = kind })
-		y.bury("m")
+		y.addTombstone("m")
 		y.must(y.LiftDone(t.Context()))
 		if n := len(y.catalog.Snapshot().Tombstones("default")); n != 1 {
 			t.Errorf("%d deletes hide %s", n, kind)
@@ -39,7 +39,7 @@ func TestADeleteLastsWhileItHidesRowsOfAnyKind(t *testing.T) {
 // Old aggregates, or exemplars, of a tenant without samples would otherwise stay.
 func TestExpireHidesOldRowsOfEveryKind(t *testing.T) {
 	for _, kind := range everyKind {
-		y := newYard(t, func(o *Options) { o.DefaultKeep = 10 * hours })
+		y := newTestNode(t, func(o *Options) { o.DefaultKeep = 10 * hours })
 		y.add(func(f *catalog.File) { y.on(20, 5)(f); f.Kind = kind })
 		y.must(y.Expire(t.Context(), y.now))
 		stones := y.catalog.Snapshot().Tombstones("default")
@@ -63,7 +63,7 @@ func TestWhatIsExactlyAsOldAsTheRuleIsKept(t *testing.T) {
 // A mistaken default could otherwise hide all rows at once where some rule keeps
 // a few series, and with them the files.
 func TestTheGuardOfExpireCountsFilesThatStay(t *testing.T) {
-	y := newYard(t, func(o *Options) {
+	y := newTestNode(t, func(o *Options) {
 		o.DefaultKeep, o.Collect.MinFiles = 30*hours, 5
 		o.Retention = []Retain{{Matchers: selector(t, "__name__", "kept"), Keep: 0}}
 	})
@@ -81,16 +81,16 @@ func TestTheGuardOfExpireCountsFilesThatStay(t *testing.T) {
 
 // Whoever forces deletes would otherwise wait for as long as others delete.
 func TestCleanTombstonesDoesNotWaitForLaterDeletes(t *testing.T) {
-	y := newYard(t, nil)
+	y := newTestNode(t, nil)
 	for _, n := range []string{"a", "b"} {
 		y.add(func(f *catalog.File) { f.Partition, f.MinName, f.MaxName = "k="+n, n, n })
 	}
-	y.bury("a")
+	y.addTombstone("a")
 	y.jobs.fail = func(j Job) error {
 		if j.Partition == "k=b" {
 			return errTest
 		}
-		y.bury("b")
+		y.addTombstone("b")
 		return nil
 	}
 	y.must(y.CleanTombstones(t.Context()))

@@ -169,7 +169,7 @@ func (j *Job) check() error {
 		if in.Tenant != j.Tenant || in.Partition != j.Partition {
 			return invalid("input " + in.ID + " is of another tenant or partition")
 		}
-		if in.Sole && in.Remove && (j.Kind == Downsample || j.Kind == Merge && j.Rows == catalog.Samples) {
+		if in.SamplesDropped && in.Remove && (j.Kind == Downsample || j.Kind == Merge && j.Rows == catalog.Samples) {
 			return invalid("input " + in.ID + " is all that is left of its samples")
 		}
 	}

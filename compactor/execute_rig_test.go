@@ -159,7 +159,7 @@ func (r *rig) commit(f catalog.File) *catalog.File {
 }
 
 // bury commits a tombstone.
-func (r *rig) bury(minT, maxT int64, matchers ...*labels.Matcher) catalog.Tombstone {
+func (r *rig) addTombstone(minT, maxT int64, matchers ...*labels.Matcher) catalog.Tombstone {
 	r.t.Helper()
 	ts := catalog.Tombstone{
 		ID: ulid.Make().String(), Tenant: rigTenant, Cause: catalog.Deleted, Matchers: matchers, MinT: minT, MaxT: maxT, Created: 1,

@@ -315,7 +315,7 @@ func TestJobsThatCannotBeMeant(t *testing.T) {
 	files := threeFiles(t, r)
 	rule := &Rule{Tenant: rigTenant, Resolution: 300_000}
 	sole, live := *files[0], *files[0]
-	sole.Kind, sole.Sole, live.Kind = catalog.Aggregates(300_000), true, catalog.Aggregates(300_000)
+	sole.Kind, sole.SamplesDropped, live.Kind = catalog.Aggregates(300_000), true, catalog.Aggregates(300_000)
 	tests := map[string]func(j *Job){
 		"no inputs":                       func(j *Job) { j.Inputs = nil },
 		"no days":                         func(j *Job) { j.Unit.Days = 0 },

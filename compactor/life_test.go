@@ -108,7 +108,7 @@ func (l *lifetime) remove(t *testing.T) {
 	m := selector(t, "b", fmt.Sprint(l.rng.IntN(3)))
 	minT := l.now.Add(-time.Duration(l.rng.IntN(40)) * hours).UnixMilli()
 	maxT := minT + l.rng.Int64N(20*series.DayMillis)
-	l.rig.bury(minT, maxT, m...)
+	l.rig.addTombstone(minT, maxT, m...)
 	l.drop(func(ls labels.Labels, at int64) bool { return series.Matches(ls, m) && minT <= at && at <= maxT })
 }
 

@@ -34,7 +34,7 @@ func newWork(ctx context.Context, x *Executor, s *catalog.Snapshot, j *Job) *wor
 	now := time.Now()
 	p := &pace{
 		ctx: ctx, reads: x.reads, writes: x.writes, duty: x.opts.Duty, dutyUnderLoad: x.opts.DutyUnderLoad,
-		crowded: newCrowd().waits, began: now, looked: now,
+		contended: newContention().waits, began: now, looked: now,
 	}
 	return &work{x: x, ctx: ctx, snapshot: s, job: j, pace: p}
 }

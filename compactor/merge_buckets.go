@@ -21,24 +21,24 @@ func (w *work) mergeBuckets() error {
 	resolution := w.job.Rows.Resolution()
 	for _, s := range sources {
 		own := s.Kind.Resolution()
-		if !s.Sole || own == 0 || resolution%own != 0 {
+		if !s.SamplesDropped || own == 0 || resolution%own != 0 {
 			return fmt.Errorf("input %s of kind %s does not make %s: %w", s.ID, s.Kind, w.job.Rows, series.ErrInvalid)
 		}
 	}
 	t := w.target(w.job.Rows, w.inputs())
-	t.sole = w.job.Kind == Merge // What is made coarser can be made again: the finer stay.
+	t.samplesDropped = w.job.Kind == Merge // What is made coarser can be made again: the finer stay.
 	return w.writeBuckets(sources, t)
 }
 
 func (w *work) cleanBuckets(in Input, t target) error {
-	if !in.Sole {
+	if !in.SamplesDropped {
 		return fmt.Errorf("input %s is not all that is left of its samples: it is made anew, not cleaned: %w", in.ID, series.ErrInvalid)
 	}
 	s, err := w.openSource(in)
 	if err != nil {
 		return err
 	}
-	t.sole = true
+	t.samplesDropped = true
 	return w.writeBuckets([]*source{s}, t)
 }
 

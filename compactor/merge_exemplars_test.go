@@ -59,7 +59,7 @@ func TestMergeOfExemplars(t *testing.T) {
 	for i := range 4 {
 		r.addExemplars(rng)
 		if i == 2 {
-			r.bury(rigDay*series.DayMillis, rigDay*series.DayMillis+2000, labels.MustNewMatcher(labels.MatchEqual, "a", "1"))
+			r.addTombstone(rigDay*series.DayMillis, rigDay*series.DayMillis+2000, labels.MustNewMatcher(labels.MatchEqual, "a", "1"))
 		}
 	}
 	want := r.exemplars()

@@ -112,7 +112,7 @@ func (h *chronicle) tombstone() {
 	if h.rng.IntN(5) == 0 {
 		a, b = 0, span
 	}
-	h.rig.bury(h.unit.Day*series.DayMillis+min(a, b), h.unit.Day*series.DayMillis+max(a, b), matchers...)
+	h.rig.addTombstone(h.unit.Day*series.DayMillis+min(a, b), h.unit.Day*series.DayMillis+max(a, b), matchers...)
 }
 
 // Whatever was written and deleted in whatever order, a merge changes no answer,

@@ -24,12 +24,12 @@ type metrics struct {
 	failures   *prometheus.CounterVec
 	refused    *prometheus.CounterVec
 
-	collectedFiles prometheus.Counter
-	collectedBytes prometheus.Counter
-	orphans        prometheus.Counter
-	suspects       prometheus.Gauge
-	expiredFiles   *prometheus.CounterVec
-	expiredBytes   *prometheus.CounterVec
+	collectedFiles   prometheus.Counter
+	collectedBytes   prometheus.Counter
+	orphans          prometheus.Counter
+	orphanCandidates prometheus.Gauge
+	expiredFiles     *prometheus.CounterVec
+	expiredBytes     *prometheus.CounterVec
 
 	quarantined *prometheus.GaugeVec
 	damaged     prometheus.Gauge
@@ -62,7 +62,7 @@ func newMetrics(reg prometheus.Registerer, c *Compactor) *metrics {
 		}, func() float64 { return seconds(c.journal.lastOf(step)) })
 	}
 	if reg != nil {
-		reg.MustRegister(&shelves{catalog: c.opts.Catalog})
+		reg.MustRegister(&catalogCollector{catalog: c.opts.Catalog})
 	}
 	return m
 }
@@ -120,7 +120,7 @@ func (m *metrics) makeCleaning(f promauto.Factory) {
 		Name: "herringbone_compactor_orphans_deleted_total",
 		Help: "Objects that were deleted because the catalog never knew them.",
 	})
-	m.suspects = f.NewGauge(prometheus.GaugeOpts{
+	m.orphanCandidates = f.NewGauge(prometheus.GaugeOpts{
 		Name: "herringbone_compactor_orphan_suspects",
 		Help: "Objects that the catalog did not know at the last listing.",
 	})

@@ -23,10 +23,10 @@ const (
 // that none is deleted under a file that is about to live.
 func (c *Compactor) CollectOrphans(ctx context.Context, now time.Time) error {
 	before := now.Add(-c.opts.Orphans.Age)
-	if err := c.deleteSuspects(ctx, before); err != nil {
+	if err := c.deleteOrphans(ctx, before); err != nil {
 		return fmt.Errorf("collect orphans: %w", err)
 	}
-	if err := c.suspect(ctx, before); err != nil {
+	if err := c.findOrphans(ctx, before); err != nil {
 		return fmt.Errorf("look for orphans: %w", err)
 	}
 	c.journal.done(stepOrphans, c.now())
@@ -34,7 +34,7 @@ func (c *Compactor) CollectOrphans(ctx context.Context, now time.Time) error {
 }
 
 // suspect tells the catalog of old objects that it may not know.
-func (c *Compactor) suspect(ctx context.Context, before time.Time) error {
+func (c *Compactor) findOrphans(ctx context.Context, before time.Time) error {
 	live := map[string]struct{}{} // Spares the catalog most of the questions.
 	for f := range c.opts.Catalog.Snapshot().All() {
 		live[f.Name] = struct{}{}
@@ -42,7 +42,7 @@ func (c *Compactor) suspect(ctx context.Context, before time.Time) error {
 	var names []string
 	found := 0
 	ask := func() error {
-		n, err := c.opts.Catalog.Suspect(ctx, names)
+		n, err := c.opts.Catalog.AddOrphanCandidates(ctx, names)
 		found += n
 		names = names[:0]
 		return err
@@ -60,23 +60,23 @@ func (c *Compactor) suspect(ctx context.Context, before time.Time) error {
 		err = ask()
 	}
 	if err == nil {
-		c.metrics.suspects.Set(float64(found))
+		c.metrics.orphanCandidates.Set(float64(found))
 	}
 	return err
 }
 
 // deleteSuspects deletes what was suspected before a time and still is unknown.
-func (c *Compactor) deleteSuspects(ctx context.Context, before time.Time) error {
-	list, err := c.opts.Catalog.Suspects(ctx, before, orphanMost)
+func (c *Compactor) deleteOrphans(ctx context.Context, before time.Time) error {
+	list, err := c.opts.Catalog.OrphanCandidates(ctx, before, orphanMost)
 	if err != nil {
 		return err
 	}
-	if err := c.checkSuspects(ctx, len(list)); err != nil {
+	if err := c.checkOrphanShare(ctx, len(list)); err != nil {
 		return err
 	}
 	var errs []error
 	for _, o := range list {
-		if err := c.deleteSuspect(ctx, o.Name); err != nil {
+		if err := c.deleteOrphan(ctx, o.Name); err != nil {
 			errs = append(errs, err)
 		}
 		if ctx.Err() != nil {
@@ -88,7 +88,7 @@ func (c *Compactor) deleteSuspects(ctx context.Context, before time.Time) error 
 
 // checkSuspects is an error if there are more of them than a share of what the
 // catalog knows: then rather the catalog is the wrong one.
-func (c *Compactor) checkSuspects(ctx context.Context, n int) error {
+func (c *Compactor) checkOrphanShare(ctx context.Context, n int) error {
 	if n <= c.opts.Collect.MinFiles {
 		return nil
 	}
@@ -106,9 +106,9 @@ func (c *Compactor) checkSuspects(ctx context.Context, n int) error {
 		n, all, 100*c.opts.Collect.MaxShare, c.opts.Collect.MinFiles, ErrRefused)
 }
 
-func (c *Compactor) deleteSuspect(ctx context.Context, name string) error {
+func (c *Compactor) deleteOrphan(ctx context.Context, name string) error {
 	names := []string{name}
-	n, err := c.opts.Catalog.Suspect(ctx, names)
+	n, err := c.opts.Catalog.AddOrphanCandidates(ctx, names)
 	if err != nil {
 		return err
 	}
@@ -118,5 +118,5 @@ func (c *Compactor) deleteSuspect(ctx context.Context, name string) error {
 		}
 		c.metrics.orphans.Inc()
 	}
-	return c.opts.Catalog.Forget(ctx, names)
+	return c.opts.Catalog.ForgetOrphanCandidates(ctx, names)
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // stray is an object that nobody commits, as old as given.
-func (y *yard) stray(name string, age time.Duration) {
+func (y *testNode) stray(name string, age time.Duration) {
 	y.t.Helper()
 	y.put(name, []byte("x"))
 	at := y.now.Add(-age)
@@ -19,7 +19,7 @@ func (y *yard) stray(name string, age time.Duration) {
 }
 
 func TestOrphansAreDeletedLate(t *testing.T) {
-	y := newYard(t, nil)
+	y := newTestNode(t, nil)
 	age := y.opts.Orphans.Age
 	live := y.add(nil)[0]
 	removed := y.add(nil)[0]
@@ -52,7 +52,7 @@ func TestOrphansAreDeletedLate(t *testing.T) {
 }
 
 func TestOrphansThatAreCommittedAfterAll(t *testing.T) {
-	y := newYard(t, nil)
+	y := newTestNode(t, nil)
 	f := y.file(nil)
 	old := y.now.Add(-y.opts.Orphans.Age - time.Hour)
 	y.must(os.Chtimes(y.path(f.Name), old, old))
@@ -64,7 +64,7 @@ func TestOrphansThatAreCommittedAfterAll(t *testing.T) {
 }
 
 func TestOrphansRefuseAForeignCatalog(t *testing.T) {
-	y := newYard(t, func(o *Options) { o.Collect.MinFiles = 3 })
+	y := newTestNode(t, func(o *Options) { o.Collect.MinFiles = 3 })
 	y.add(nil)
 	for i := range 6 {
 		y.stray("default/"+name(i), 9*y.opts.Orphans.Age)

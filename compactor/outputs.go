@@ -18,12 +18,12 @@ import (
 
 // target is what the outputs of one kind have in common.
 type target struct {
-	kind       catalog.Kind
-	level      int
-	unit       Unit
-	window     int64 // Milliseconds; 0 does not cut.
-	seq, clean int64
-	sole       bool
+	kind           catalog.Kind
+	level          int
+	unit           Unit
+	window         int64 // Milliseconds; 0 does not cut.
+	seq, clean     int64
+	samplesDropped bool
 }
 
 // target is that of a job which makes files of a kind out of inputs that are
@@ -281,7 +281,7 @@ func (w *work) file(f *output, t target, meta block.Meta) catalog.File {
 		Size: meta.Size, SHA256: meta.SHA256, Tail: meta.Size - meta.Tail, TailCRC: meta.TailCRC,
 		Rows: meta.Rows, Series: meta.Series, MinT: meta.MinT, MaxT: meta.MaxT,
 		MinName: meta.MinName, MaxName: meta.MaxName,
-		Seq: t.seq, Clean: t.clean, Sole: t.sole,
+		Seq: t.seq, Clean: t.clean, SamplesDropped: t.samplesDropped,
 		Writer: w.x.opts.Node, Created: w.x.opts.Now().UnixMilli(),
 	}
 }

@@ -20,7 +20,7 @@ type PlanInput struct {
 	Quarantined map[string]bool
 	// Barren are Job.IDs of jobs that were run and left nothing to commit, because
 	// no row of their inputs was for them. They are not planned again.
-	Barren map[string]bool
+	NoOps  map[string]bool
 	Now    int64 // Milliseconds.
 	Levels Levels
 	Rules  []Rule // Of all tenants.
@@ -50,14 +50,14 @@ type PlanInput struct {
 // which some have only aggregates left.
 func Plan(in PlanInput) []Job {
 	p := newPlanner(in)
-	for _, sh := range p.shelves {
+	for _, sh := range p.partitions {
 		p.mergeUnits(sh)
 		p.mergeWindows(sh)
 	}
-	for _, sh := range p.shelves {
+	for _, sh := range p.partitions {
 		p.clean(sh)
 	}
-	for _, sh := range p.shelves {
+	for _, sh := range p.partitions {
 		p.downsample(sh)
 		p.coarsen(sh)
 	}
@@ -95,57 +95,57 @@ func (j *Job) flushed() (n int) {
 // planner is a plan that is being made.
 type planner struct {
 	PlanInput
-	shelves []*shelf // In a fixed order.
-	byKey   map[shelfKey]*shelf
-	kin     map[kinKey][]*shelf
-	taken   map[string]bool // IDs of files that a job of the plan has.
-	waiting map[string]bool // IDs of files that a merge will have, but not yet.
-	jobs    []Job
+	partitions []*partitionFiles // In a fixed order.
+	byKey      map[partitionKey]*partitionFiles
+	siblings   map[siblingKey][]*partitionFiles
+	taken      map[string]bool // IDs of files that a job of the plan has.
+	waiting    map[string]bool // IDs of files that a merge will have, but not yet.
+	jobs       []Job
 }
 
 // shelf is the files of one kind in one partition key.
-type shelf struct {
-	shelfKey
+type partitionFiles struct {
+	partitionKey
 	template string          // What all keys made by one template have in common.
 	files    []*catalog.File // In the order of writing.
 }
 
-type shelfKey struct {
+type partitionKey struct {
 	tenant    series.Tenant
 	kind      catalog.Kind
 	partition string
 }
 
-type kinKey struct {
+type siblingKey struct {
 	tenant series.Tenant
 	kind   catalog.Kind
 }
 
 func newPlanner(in PlanInput) *planner {
 	p := &planner{
-		PlanInput: in, byKey: map[shelfKey]*shelf{}, kin: map[kinKey][]*shelf{},
+		PlanInput: in, byKey: map[partitionKey]*partitionFiles{}, siblings: map[siblingKey][]*partitionFiles{},
 		taken: map[string]bool{}, waiting: map[string]bool{},
 	}
 	if in.Files == nil {
 		return p
 	}
 	for f := range in.Files {
-		key := shelfKey{f.Tenant, f.Kind, f.Partition}
+		key := partitionKey{f.Tenant, f.Kind, f.Partition}
 		sh := p.byKey[key]
 		if sh == nil {
-			sh = &shelf{shelfKey: key, template: templateOf(f.Partition)}
+			sh = &partitionFiles{partitionKey: key, template: templateOf(f.Partition)}
 			p.byKey[key] = sh
-			p.shelves = append(p.shelves, sh)
+			p.partitions = append(p.partitions, sh)
 		}
 		sh.files = append(sh.files, f)
 	}
-	slices.SortFunc(p.shelves, func(a, b *shelf) int {
+	slices.SortFunc(p.partitions, func(a, b *partitionFiles) int {
 		return cmp.Or(cmp.Compare(a.tenant, b.tenant), cmp.Compare(a.kind, b.kind), cmp.Compare(a.partition, b.partition))
 	})
-	for _, sh := range p.shelves {
+	for _, sh := range p.partitions {
 		slices.SortFunc(sh.files, compareWritten)
-		kin := kinKey{sh.tenant, sh.kind}
-		p.kin[kin] = append(p.kin[kin], sh)
+		kin := siblingKey{sh.tenant, sh.kind}
+		p.siblings[kin] = append(p.siblings[kin], sh)
 	}
 	return p
 }

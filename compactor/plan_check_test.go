@@ -16,7 +16,7 @@ func (m *model) check() {
 	list := slices.SortedFunc(maps.Values(m.live), func(a, b *modelFile) int { return compareWritten(a.File, b.File) })
 	for _, f := range list {
 		if f.Kind != catalog.Samples {
-			if f.Sole {
+			if f.SamplesDropped {
 				sole = append(sole, f)
 			}
 			continue
@@ -26,10 +26,10 @@ func (m *model) check() {
 	for tenant, known := range m.truth {
 		for k, written := range known {
 			r := row{int(k[0]), k[1], written}
-			if m.gone(tenant, r) {
+			if m.hidden(tenant, r) {
 				written = 0
 			}
-			if g := got[tenant][k]; g != written && !inSole(sole, tenant, r) {
+			if g := got[tenant][k]; g != written && !inSamplesDropped(sole, tenant, r) {
 				m.t.Fatalf("series %d of %s at %d: file of write %d wins, should be %d", k[0], tenant, k[1], g, written)
 			}
 		}
@@ -49,7 +49,7 @@ func (m *model) show(got map[series.Tenant]map[[2]int64]int64, f *modelFile) {
 }
 
 // gone reports whether a tombstone that came after the row hides it.
-func (m *model) gone(tenant series.Tenant, r row) bool {
+func (m *model) hidden(tenant series.Tenant, r row) bool {
 	var after catalog.Mask
 	for _, t := range m.stones {
 		if t.Tenant == tenant && t.Seq > r.written {
@@ -60,7 +60,7 @@ func (m *model) gone(tenant series.Tenant, r row) bool {
 }
 
 // inSole: what came too late for Sole aggregates is not served.
-func inSole(sole []*modelFile, tenant series.Tenant, r row) bool {
+func inSamplesDropped(sole []*modelFile, tenant series.Tenant, r row) bool {
 	return slices.ContainsFunc(sole, func(f *modelFile) bool {
 		d := series.Day(r.t)
 		return f.Tenant == tenant && f.Day <= d && d < f.Day+int64(f.Days) &&

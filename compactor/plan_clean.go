@@ -10,7 +10,7 @@ import (
 //
 // Aggregates are cleaned only where they are all that is left. Others are removed,
 // because without some buckets they would seem to be whole.
-func (p *planner) clean(sh *shelf) {
+func (p *planner) clean(sh *partitionFiles) {
 	for _, f := range sh.files {
 		if !p.free(f) || !p.deleted(f) {
 			continue
@@ -22,7 +22,7 @@ func (p *planner) clean(sh *shelf) {
 		switch {
 		case f.Level == LevelWindow:
 			j.Window = p.Levels.Window.Milliseconds()
-		case sh.kind.Resolution() == 0 || f.Sole:
+		case sh.kind.Resolution() == 0 || f.SamplesDropped:
 		default:
 			j.Kind, j.Rows = Merge, catalog.Samples // Of no samples: they go, and are made again by a later plan.
 		}

@@ -162,7 +162,7 @@ func (h *history) end() {
 	if !ever && len(h.templates) == 1 {
 		for _, group := range h.groups() {
 			p := newPlanner(h.input())
-			checkFixed(h.t, h.in.Levels, p.used(group.shelf), group.files, func(u Unit) bool { return len(p.sole(group.shelf, u)) == 0 })
+			checkFixed(h.t, h.in.Levels, p.used(group.partitionFiles), group.files, func(u Unit) bool { return len(p.samplesDropped(group.partitionFiles, u)) == 0 })
 		}
 	}
 }
@@ -182,12 +182,12 @@ func (h *history) checkClean() {
 // samples of their unit have.
 func (h *history) checkAggregates() {
 	p := newPlanner(h.input())
-	for _, sh := range p.shelves {
+	for _, sh := range p.partitions {
 		if sh.kind != catalog.Samples {
 			continue
 		}
 		for _, u := range topUnits(sh.files) {
-			if len(p.sole(sh, u.Unit)) > 0 {
+			if len(p.samplesDropped(sh, u.Unit)) > 0 {
 				continue
 			}
 			for _, r := range p.due(sh, u.Unit) {
@@ -220,13 +220,13 @@ func (h *history) collect(set map[[2]int64]bool, files []*catalog.File, r *Rule)
 }
 
 type group struct {
-	*shelf
+	*partitionFiles
 	files []*catalog.File
 }
 
 // groups are the files that are merged with each other.
 func (h *history) groups() (groups []group) {
-	for _, sh := range newPlanner(h.input()).shelves {
+	for _, sh := range newPlanner(h.input()).partitions {
 		if sh.kind == catalog.Samples {
 			groups = append(groups, group{sh, sh.files})
 		}

@@ -15,13 +15,13 @@ import (
 //
 // In a unit with Sole aggregates nothing is made of samples any more: those that
 // are left belong to no rule, or came too late.
-func (p *planner) downsample(sh *shelf) {
+func (p *planner) downsample(sh *partitionFiles) {
 	if sh.kind != catalog.Samples || !slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Tenant == sh.tenant }) {
 		return
 	}
 	for _, u := range topUnits(sh.files) {
 		rules := p.due(sh, u.Unit)
-		if len(rules) == 0 || !p.calm(u) || len(p.sole(sh, u.Unit)) > 0 {
+		if len(rules) == 0 || !p.calm(u) || len(p.samplesDropped(sh, u.Unit)) > 0 {
 			continue
 		}
 		j := p.aggregate(sh, u, rules)
@@ -55,7 +55,7 @@ func topUnits(files []*catalog.File) []*unitFiles {
 }
 
 // due returns the rules that want aggregates of a unit by now.
-func (p *planner) due(sh *shelf, u Unit) (rules []*Rule) {
+func (p *planner) due(sh *partitionFiles, u Unit) (rules []*Rule) {
 	for i := range p.Rules {
 		r := &p.Rules[i]
 		if p.concerns(r, sh) && r.due(u, p.Now) {
@@ -65,7 +65,7 @@ func (p *planner) due(sh *shelf, u Unit) (rules []*Rule) {
 	return rules
 }
 
-func (p *planner) concerns(r *Rule, sh *shelf) bool {
+func (p *planner) concerns(r *Rule, sh *partitionFiles) bool {
 	return r.Tenant == sh.tenant && series.KeyMayMatch(sh.partition, r.Matchers)
 }
 
@@ -82,7 +82,7 @@ func (p *planner) calm(u *unitFiles) bool {
 
 // aggregate is the job that makes what is missing of a unit's aggregates; it has
 // no rules if nothing is missing.
-func (p *planner) aggregate(sh *shelf, u *unitFiles, rules []*Rule) Job {
+func (p *planner) aggregate(sh *partitionFiles, u *unitFiles, rules []*Rule) Job {
 	j := Job{
 		Kind: Downsample, Tenant: sh.tenant, Rows: sh.kind, Partition: sh.partition, Level: u.level, Unit: u.Unit,
 		Inputs: inputs(union(u.lower, nil), false),
@@ -98,7 +98,7 @@ func (p *planner) aggregate(sh *shelf, u *unitFiles, rules []*Rule) Job {
 			part := j
 			part.Rows, part.Rules, part.Why = r.kind(), same, fmt.Sprintf("%s due", r.kind())
 			part.Inputs = append(slices.Clone(j.Inputs), inputs(old, true)...)
-			if !p.Barren[part.ID()] {
+			if !p.NoOps[part.ID()] {
 				return part
 			}
 		}
@@ -117,17 +117,17 @@ func alike(rules []*Rule, kind catalog.Kind) (same []*Rule) {
 
 // aggregates returns those of a kind and partition key inside of a unit's days
 // that can be made again, damaged ones too: they are replaced, not read.
-func (p *planner) aggregates(sh *shelf, kind catalog.Kind, u Unit) []*catalog.File {
+func (p *planner) aggregates(sh *partitionFiles, kind catalog.Kind, u Unit) []*catalog.File {
 	return p.within(sh, kind, u, false)
 }
 
-func (p *planner) within(sh *shelf, kind catalog.Kind, u Unit, sole bool) (found []*catalog.File) {
-	of := p.byKey[shelfKey{sh.tenant, kind, sh.partition}]
+func (p *planner) within(sh *partitionFiles, kind catalog.Kind, u Unit, sole bool) (found []*catalog.File) {
+	of := p.byKey[partitionKey{sh.tenant, kind, sh.partition}]
 	if of == nil {
 		return nil
 	}
 	for _, f := range of.files {
-		if f.Sole == sole && u.Contains(fileUnit(f)) {
+		if f.SamplesDropped == sole && u.Contains(fileUnit(f)) {
 			found = append(found, f)
 		}
 	}
@@ -171,8 +171,8 @@ func lastDue(u Unit, rules []*Rule) int64 {
 // carried returns the rules that a merge of samples into a unit applies on the
 // way, and the aggregates that it replaces: those that are due, and those of
 // which there are aggregates, which would seem older than the merged samples.
-func (p *planner) carried(sh *shelf, u Unit) (old []*catalog.File, rules []*Rule) {
-	if sh.kind != catalog.Samples || len(p.sole(sh, u)) > 0 {
+func (p *planner) carried(sh *partitionFiles, u Unit) (old []*catalog.File, rules []*Rule) {
+	if sh.kind != catalog.Samples || len(p.samplesDropped(sh, u)) > 0 {
 		return nil, nil
 	}
 	replaced := map[catalog.Kind]bool{}
@@ -196,7 +196,7 @@ func (p *planner) carried(sh *shelf, u Unit) (old []*catalog.File, rules []*Rule
 
 // whole reports whether files are all of the shelf that have days of a unit. Of
 // less no aggregates are made: they would seem to tell of all.
-func (p *planner) whole(sh *shelf, u Unit, files []*catalog.File) bool {
+func (p *planner) whole(sh *partitionFiles, u Unit, files []*catalog.File) bool {
 	var n int
 	for _, f := range sh.files {
 		if meet(fileUnit(f), u) {
@@ -207,7 +207,7 @@ func (p *planner) whole(sh *shelf, u Unit, files []*catalog.File) bool {
 }
 
 // dropSamples plans that samples go of which there are aggregates.
-func (p *planner) dropSamples(sh *shelf, u *unitFiles) {
+func (p *planner) dropSamples(sh *partitionFiles, u *unitFiles) {
 	rules := p.dropping(sh, u.Unit)
 	if len(rules) == 0 || p.foreign(sh, u.Unit) {
 		return
@@ -229,7 +229,7 @@ func (p *planner) dropSamples(sh *shelf, u *unitFiles) {
 
 // dropping returns the rules of the finest resolution for which samples may go:
 // all of its rules say so, and are due.
-func (p *planner) dropping(sh *shelf, u Unit) (finest []*Rule) {
+func (p *planner) dropping(sh *partitionFiles, u Unit) (finest []*Rule) {
 	var all []*Rule
 	for i := range p.Rules {
 		if r := &p.Rules[i]; p.concerns(r, sh) {
@@ -249,8 +249,8 @@ func (p *planner) dropping(sh *shelf, u Unit) (finest []*Rule) {
 // foreign reports whether another template of partition keys has samples in a
 // unit's days: then a series may be in both, and the aggregates of either are
 // not all of it.
-func (p *planner) foreign(sh *shelf, u Unit) bool {
-	for _, other := range p.kin[kinKey{sh.tenant, sh.kind}] {
+func (p *planner) foreign(sh *partitionFiles, u Unit) bool {
+	for _, other := range p.siblings[siblingKey{sh.tenant, sh.kind}] {
 		if other.template == sh.template {
 			continue
 		}

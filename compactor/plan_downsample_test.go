@@ -13,8 +13,8 @@ import (
 func TestPlanClean(t *testing.T) {
 	gone := func(cause catalog.Cause, age time.Duration, at string) []*catalog.Tombstone {
 		return []*catalog.Tombstone{{
-			ID: "t", Tenant: "default", Cause: cause, Seq: 50, Created: moment(t, at) - age.Milliseconds(),
-			MinT: moment(t, "d0 00:00"), MaxT: moment(t, "d3 12:00"),
+			ID: "t", Tenant: "default", Cause: cause, Seq: 50, Created: parseTime(t, at) - age.Milliseconds(),
+			MinT: parseTime(t, "d0 00:00"), MaxT: parseTime(t, "d3 12:00"),
 			Matchers: []*labels.Matcher{labels.MustNewMatcher(labels.MatchEqual, "a", "b")},
 		}}
 	}

@@ -153,7 +153,7 @@ func (m *model) files() []*catalog.File {
 func (m *model) input() PlanInput {
 	in := m.in
 	in.Files, in.Mask, in.Now = slices.Values(m.files()), m.mask, m.now
-	in.Quarantined, in.Barren = m.bad, m.barren
+	in.Quarantined, in.NoOps = m.bad, m.barren
 	return in
 }
 
@@ -179,7 +179,7 @@ func (m *model) plan() ([]Job, snapshot) {
 			if f.Tenant != j.Tenant || f.Partition != j.Partition || !j.Unit.Contains(fileUnit(f.File)) {
 				m.t.Fatalf("%v: input %s does not belong", j, f.ID)
 			}
-			if f.Sole && j.Rows != f.Kind && j.Kind != Coarsen {
+			if f.SamplesDropped && j.Rows != f.Kind && j.Kind != Coarsen {
 				m.t.Fatalf("%v: would lose %s, which is all that is left", j, f.ID)
 			}
 			seen[f.ID] = true
@@ -301,7 +301,7 @@ func (m *model) output(j Job, s snapshot, kind catalog.Kind, rows []row, sole bo
 			}
 			m.add(&catalog.File{
 				Tenant: j.Tenant, Kind: kind, Partition: j.Partition, Day: j.Unit.Day, Days: j.Unit.Days,
-				Level: j.Level, Seq: seq, Clean: s.version, Sole: sole,
+				Level: j.Level, Seq: seq, Clean: s.version, SamplesDropped: sole,
 			}, rows[:n:n])
 			rows = rows[n:]
 		}

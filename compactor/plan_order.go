@@ -15,7 +15,7 @@ import (
 // be written then. That is wrong for a file which is not an input, may share
 // series and times with an older input, and is not newer than the newest: then
 // only the inputs on one side of it are chosen.
-func (p *planner) arrange(sh *shelf, lower []*catalog.File, touch func([]*catalog.File) []*catalog.File,
+func (p *planner) arrange(sh *partitionFiles, lower []*catalog.File, touch func([]*catalog.File) []*catalog.File,
 	worth func(lower, own []*catalog.File) bool,
 ) (chosen, own []*catalog.File) {
 	blockers := p.between(sh, union(lower, touch(lower)))
@@ -52,7 +52,7 @@ func union(a, b []*catalog.File) []*catalog.File {
 
 // between returns, in the order of writing, the files that would be in a wrong
 // order if the chosen ones, which are in that order, were merged.
-func (p *planner) between(sh *shelf, chosen []*catalog.File) []*catalog.File {
+func (p *planner) between(sh *partitionFiles, chosen []*catalog.File) []*catalog.File {
 	if len(chosen) < 2 || sh.kind.Resolution() > 0 { // Aggregates of different units have no order.
 		return nil
 	}
@@ -66,7 +66,7 @@ func (p *planner) between(sh *shelf, chosen []*catalog.File) []*catalog.File {
 		ids[f.ID] = true
 	}
 	var found []*catalog.File
-	for _, other := range p.kin[kinKey{sh.tenant, sh.kind}] {
+	for _, other := range p.siblings[siblingKey{sh.tenant, sh.kind}] {
 		if other != sh && other.template == sh.template {
 			continue // Other series.
 		}

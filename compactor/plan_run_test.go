@@ -28,7 +28,7 @@ func TestPlannedJobsRun(t *testing.T) {
 			if diff := cmp.Diff(before, l.visible()); keep && diff != "" {
 				t.Fatalf("other samples than before (-before +after):\n%s", diff)
 			}
-			l.bury(math.MinInt64, math.MaxInt64, labels.MustNewMatcher(labels.MatchEqual, "i", "1"))
+			l.addTombstone(math.MinInt64, math.MaxInt64, labels.MustNewMatcher(labels.MatchEqual, "i", "1"))
 			before = l.visible()
 			l.settle(true)
 			if diff := cmp.Diff(before, l.visible()); diff != "" {
@@ -80,7 +80,7 @@ func (l *plannedLife) settle(cleanAll bool) {
 	for range 30 {
 		s := l.catalog.Snapshot()
 		jobs := Plan(PlanInput{
-			Files: s.All(), Mask: s.Mask, Barren: barren, Now: l.now, Levels: DefaultLevels(), Rules: l.rules, CleanAll: cleanAll,
+			Files: s.All(), Mask: s.Mask, NoOps: barren, Now: l.now, Levels: DefaultLevels(), Rules: l.rules, CleanAll: cleanAll,
 		})
 		if len(jobs) == 0 {
 			return
@@ -108,8 +108,8 @@ func (l *plannedLife) check(keep bool) {
 		if f.Series != 2 {
 			l.t.Errorf("%s of %v has %d series, one of three was deleted", f.Kind, fileUnit(f), f.Series)
 		}
-		if f.Kind == catalog.Aggregates(fiveMinutes) && f.Sole == keep {
-			l.t.Errorf("%s of %v: sole is %v", f.Kind, fileUnit(f), f.Sole)
+		if f.Kind == catalog.Aggregates(fiveMinutes) && f.SamplesDropped == keep {
+			l.t.Errorf("%s of %v: sole is %v", f.Kind, fileUnit(f), f.SamplesDropped)
 		}
 	}
 	if n := len(samples) + len(fine) + len(coarse); n > 3*2 {

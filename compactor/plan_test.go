@@ -28,7 +28,7 @@ type scenario struct {
 
 func (s scenario) input(t *testing.T) (PlanInput, []*catalog.File) {
 	t.Helper()
-	now := moment(t, s.now)
+	now := parseTime(t, s.now)
 	files := make([]*catalog.File, 0, len(s.files))
 	for _, text := range s.files {
 		files = append(files, parseFile(t, text, now))

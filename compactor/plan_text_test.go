@@ -60,7 +60,7 @@ func parseFile(t *testing.T, text string, now int64) *catalog.File {
 		case "age":
 			f.Created = now - duration(t, next())
 		case "sole":
-			f.Sole = true
+			f.SamplesDropped = true
 		default:
 			if mb, ok := strings.CutSuffix(w, "MB"); ok {
 				f.Size = int64(number(t, mb)) << 20
@@ -102,7 +102,7 @@ func clock(t *testing.T, text string) int64 {
 }
 
 // moment reads "d3 06:00".
-func moment(t *testing.T, text string) int64 {
+func parseTime(t *testing.T, text string) int64 {
 	t.Helper()
 	d, at, _ := strings.Cut(text, " ")
 	return (firstDay+int64(number(t, strings.TrimPrefix(d, "d"))))*series.DayMillis + clock(t, at)
@@ -140,7 +140,7 @@ func describe(jobs []Job) (texts []string) {
 }
 
 func TestWritePlan(t *testing.T) {
-	now := moment(t, "d40 12:00")
+	now := parseTime(t, "d40 12:00")
 	var files []*catalog.File
 	for _, text := range []string{"a L2 d3 seq 4 2MB", "b L0 d3 06:00-07:00 seq 9 1MB", "c L4 d3 seq 4 rows aggregates-5m"} {
 		files = append(files, parseFile(t, text, now))

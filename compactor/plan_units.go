@@ -12,9 +12,9 @@ import (
 // mergeUnits plans the merges into days and larger units. The largest unit goes
 // first: what it takes need not be written for the smaller ones before. With more
 // files than one job may have it cannot, and work goes up from the smaller ones.
-func (p *planner) mergeUnits(sh *shelf) {
+func (p *planner) mergeUnits(sh *partitionFiles) {
 	files := slices.DeleteFunc(slices.Clone(sh.files), func(f *catalog.File) bool {
-		return p.taken[f.ID] || sh.kind.Resolution() > 0 && !f.Sole
+		return p.taken[f.ID] || sh.kind.Resolution() > 0 && !f.SamplesDropped
 	})
 	used := p.used(sh)
 	for level := LevelYear; level >= LevelDay && len(files) > 1; level-- {
@@ -31,7 +31,7 @@ func (p *planner) mergeUnits(sh *shelf) {
 }
 
 // used returns the levels that a shelf's files are merged to.
-func (p *planner) used(sh *shelf) []int {
+func (p *planner) used(sh *partitionFiles) []int {
 	if sh.kind == catalog.Exemplars {
 		return []int{LevelDay}
 	}
@@ -74,7 +74,7 @@ func unitsOf(level int, files []*catalog.File) []*unitFiles {
 
 // mergeUnit plans the merge of a closed unit. It returns true if that is in the
 // plan or will be, so that smaller units have nothing to do with the files.
-func (p *planner) mergeUnit(sh *shelf, u *unitFiles) bool {
+func (p *planner) mergeUnit(sh *partitionFiles, u *unitFiles) bool {
 	if len(u.lower) == 0 {
 		return p.mergeOwn(sh, u)
 	}
@@ -109,7 +109,7 @@ func (p *planner) mergeUnit(sh *shelf, u *unitFiles) bool {
 
 // mergeOwn makes fewer files of a unit that has far too many: deletes and late
 // data have left small ones.
-func (p *planner) mergeOwn(sh *shelf, u *unitFiles) bool {
+func (p *planner) mergeOwn(sh *partitionFiles, u *unitFiles) bool {
 	n := int64(len(u.own))
 	if n < 2 || !p.Levels.fits(u.own) || n < 4*p.outputs(u.own) ||
 		slices.ContainsFunc(u.own, p.damaged) || len(p.between(sh, u.own)) > 0 {
@@ -119,7 +119,7 @@ func (p *planner) mergeOwn(sh *shelf, u *unitFiles) bool {
 	return true
 }
 
-func (p *planner) addMerge(sh *shelf, level int, u Unit, files []*catalog.File, why string) {
+func (p *planner) addMerge(sh *partitionFiles, level int, u Unit, files []*catalog.File, why string) {
 	j := Job{
 		Kind: Merge, Tenant: sh.tenant, Rows: sh.kind, Partition: sh.partition,
 		Level: level, Unit: u, Inputs: inputs(files, true), Why: why,

@@ -9,7 +9,7 @@ import (
 
 // mergeWindows plans the merges of level 0 into the windows of its day. Files of
 // windows that nothing new touches are left alone.
-func (p *planner) mergeWindows(sh *shelf) {
+func (p *planner) mergeWindows(sh *partitionFiles) {
 	if sh.kind != catalog.Samples {
 		return
 	}
@@ -40,7 +40,7 @@ func (p *planner) mergeWindows(sh *shelf) {
 // mergeDay plans one merge of the oldest files of level 0 that can be merged. It
 // looks past those that cannot, which may be so for ever: one that touches no
 // other or more than fits, or that touches what is damaged.
-func (p *planner) mergeDay(sh *shelf, u *unitFiles) {
+func (p *planner) mergeDay(sh *partitionFiles, u *unitFiles) {
 	why := p.whyWindows(u)
 	if why == "" {
 		return

@@ -127,7 +127,7 @@ func (h horizon) mayHold(f *catalog.File) bool {
 
 // marks reports whether t is a tombstone that this rule would make, at whatever
 // time.
-func (h horizon) marks(t *catalog.Tombstone) bool {
+func (h horizon) wouldMake(t *catalog.Tombstone) bool {
 	return t.Cause == catalog.Expired && t.Rule == h.Rule && t.MinT == math.MinInt64 &&
 		selectorText(t.Matchers) == selectorText(h.Matchers) && exceptText(t.Except) == exceptText(h.Except)
 }

@@ -123,7 +123,7 @@ func (h horizon) settled(files staying, had *catalog.Tombstone) bool {
 	if had == nil {
 		return !h.expires(files, nil)
 	}
-	return h.marks(had) && had.MaxT <= h.MaxT && h.expires(files, nil) && !h.expires(files, had)
+	return h.wouldMake(had) && had.MaxT <= h.MaxT && h.expires(files, nil) && !h.expires(files, had)
 }
 
 // expires reports whether a new tombstone of the rule may hide rows that had does
@@ -197,7 +197,7 @@ func masked(f *catalog.File, hs []horizon, live map[string]*catalog.Tombstone) i
 			continue
 		}
 		had := live[h.Rule]
-		if had == nil || !h.marks(had) {
+		if had == nil || !h.wouldMake(had) {
 			return math.MinInt64
 		}
 		maxT = min(maxT, reach(had, f))

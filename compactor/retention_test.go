@@ -107,7 +107,7 @@ func TestCutoffIsNeverTooLateAndWholeBuckets(t *testing.T) {
 }
 
 func TestExpireHidesOldRowsOfMatchingSeries(t *testing.T) {
-	y := newYard(t, func(o *Options) {
+	y := newTestNode(t, func(o *Options) {
 		o.DefaultKeep = 30 * hours
 		o.Retention = []Retain{{Matchers: selector(t, "env", "dev"), Keep: 7 * hours}}
 	})
@@ -133,7 +133,7 @@ func TestExpireHidesOldRowsOfMatchingSeries(t *testing.T) {
 }
 
 func TestExpireKeepsTombstonesWhileTheyAreGood(t *testing.T) {
-	y := newYard(t, func(o *Options) {
+	y := newTestNode(t, func(o *Options) {
 		o.Retention = []Retain{{Matchers: selector(t, "env", "dev"), Keep: 7 * hours}}
 	})
 	y.add(y.on(20, 0))
@@ -154,7 +154,7 @@ func TestExpireKeepsTombstonesWhileTheyAreGood(t *testing.T) {
 
 func TestExpire(t *testing.T) {
 	dev := func(o *Options) { o.Retention = []Retain{{Matchers: selector(t, "env", "dev"), Keep: 7 * hours}} }
-	until := func(y *yard) []int64 {
+	until := func(y *testNode) []int64 {
 		var list []int64
 		for _, ts := range y.catalog.Snapshot().Tombstones("default") {
 			list = append(list, ts.MaxT)
@@ -162,7 +162,7 @@ func TestExpire(t *testing.T) {
 		return list
 	}
 	t.Run("nothing is hidden where nothing is old", func(t *testing.T) {
-		y := newYard(t, dev)
+		y := newTestNode(t, dev)
 		y.add(y.on(3, 0))
 		y.must(y.Expire(t.Context(), y.now))
 		if got := until(y); got != nil {
@@ -170,7 +170,7 @@ func TestExpire(t *testing.T) {
 		}
 	})
 	t.Run("what is written late is hidden by the next run", func(t *testing.T) {
-		y := newYard(t, dev)
+		y := newTestNode(t, dev)
 		y.add(y.on(20, 0))
 		y.must(y.Expire(t.Context(), y.now))
 		late := y.add(y.on(10, 9))[0]
@@ -194,7 +194,7 @@ func TestExpire(t *testing.T) {
 		}
 	})
 	t.Run("a rule that is no more hides nothing any more", func(t *testing.T) {
-		y := newYard(t, dev)
+		y := newTestNode(t, dev)
 		y.add(y.on(20, 0))
 		y.must(y.Expire(t.Context(), y.now))
 		y.rebuild(nil)
@@ -204,7 +204,7 @@ func TestExpire(t *testing.T) {
 		}
 	})
 	t.Run("a rule that became longer shows again what was not purged", func(t *testing.T) {
-		y := newYard(t, dev)
+		y := newTestNode(t, dev)
 		y.add(y.on(20, 0))
 		y.must(y.Expire(t.Context(), y.now))
 		y.rebuild(func(o *Options) {
@@ -216,7 +216,7 @@ func TestExpire(t *testing.T) {
 		}
 	})
 	t.Run("what goes as a whole needs no tombstone", func(t *testing.T) {
-		y := newYard(t, func(o *Options) { o.DefaultKeep = 7 * hours })
+		y := newTestNode(t, func(o *Options) { o.DefaultKeep = 7 * hours })
 		y.add(y.on(20, 15))
 		y.must(y.Expire(t.Context(), y.now))
 		if got := until(y); got != nil || len(y.live()) != 0 {
@@ -229,7 +229,7 @@ func TestExpire(t *testing.T) {
 		}
 	})
 	t.Run("of two nodes' tombstones of one rule one stays", func(t *testing.T) {
-		y := newYard(t, dev)
+		y := newTestNode(t, dev)
 		y.add(y.on(20, 0))
 		h := y.policy.horizons("default", y.now)[0]
 		for _, id := range []string{"1", "2"} {
@@ -241,7 +241,7 @@ func TestExpire(t *testing.T) {
 		}
 	})
 	t.Run("a new rule is an exception of the default", func(t *testing.T) {
-		y := newYard(t, func(o *Options) { o.DefaultKeep = 7 * hours })
+		y := newTestNode(t, func(o *Options) { o.DefaultKeep = 7 * hours })
 		f := y.add(y.on(20, 0))[0]
 		y.must(y.Expire(t.Context(), y.now))
 		y.rebuild(func(o *Options) {
@@ -257,7 +257,7 @@ func TestExpire(t *testing.T) {
 }
 
 func TestExpireRemovesFilesThatAreOldAsAWhole(t *testing.T) {
-	y := newYard(t, func(o *Options) {
+	y := newTestNode(t, func(o *Options) {
 		o.DefaultKeep = 30 * hours
 		o.Retention = []Retain{
 			{Matchers: selector(t, "__name__", "audit"), Keep: 90 * hours},
@@ -287,7 +287,7 @@ func TestExpireRemovesFilesThatAreOldAsAWhole(t *testing.T) {
 }
 
 func TestExpireRefusesToTakeAwayTooMuch(t *testing.T) {
-	y := newYard(t, func(o *Options) { o.DefaultKeep, o.Collect.MinFiles = 30*hours, 5 })
+	y := newTestNode(t, func(o *Options) { o.DefaultKeep, o.Collect.MinFiles = 30*hours, 5 })
 	for range 6 {
 		y.add(y.on(60, 40))
 	}
@@ -313,7 +313,7 @@ func TestExpireRefusesToTakeAwayTooMuch(t *testing.T) {
 // A compacted store has few files; by default they are not all taken away at
 // once without a word, neither from view nor from the disk.
 func TestDefaultsRefuseToTakeAwayACompactedStore(t *testing.T) {
-	y := newYard(t, nil)
+	y := newTestNode(t, nil)
 	var files []catalog.File
 	for d := 400; d > 0; d -= 10 {
 		files = append(files, y.add(y.on(d, d-9))...)
@@ -337,7 +337,7 @@ func TestDefaultsRefuseToTakeAwayACompactedStore(t *testing.T) {
 // The last files of a tenant who writes no more go in their time, however many
 // they are: their rows were hidden one after the other.
 func TestExpireLetsAStoppedTenantGo(t *testing.T) {
-	y := newYard(t, func(o *Options) { o.DefaultKeep = 30 * wholeDay })
+	y := newTestNode(t, func(o *Options) { o.DefaultKeep = 30 * wholeDay })
 	for range 2 * y.opts.Collect.MinFiles {
 		y.add(y.on(7, 1))
 	}
@@ -354,7 +354,7 @@ func TestExpireLetsAStoppedTenantGo(t *testing.T) {
 // tombstone is old.
 func TestExpireCountsWhatALongerRuleKept(t *testing.T) {
 	keep := []Retain{{Matchers: selector(t, "__name__", "a")}}
-	y := newYard(t, func(o *Options) { o.DefaultKeep, o.Retention = 30*wholeDay, keep })
+	y := newTestNode(t, func(o *Options) { o.DefaultKeep, o.Retention = 30*wholeDay, keep })
 	for range 2 * y.opts.Collect.MinFiles {
 		y.add(y.on(40, 29))
 	}
@@ -368,7 +368,7 @@ func TestExpireCountsWhatALongerRuleKept(t *testing.T) {
 
 // Files go in batches; wherever that is cut off, what was hidden stays so.
 func TestExpiredRowsStayHiddenBetweenBatches(t *testing.T) {
-	y := newYard(t, func(o *Options) { o.DefaultKeep, o.MaxExpireShare = 30*wholeDay, 1 })
+	y := newTestNode(t, func(o *Options) { o.DefaultKeep, o.MaxExpireShare = 30*wholeDay, 1 })
 	var changes []func(*catalog.File)
 	for range 2*expireBatch + 1 {
 		changes = append(changes, y.on(31, 29))
@@ -405,7 +405,7 @@ func TestExpireShowsWhatTheRulesSay(t *testing.T) {
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 2))
 	for range 10 {
-		y := newYard(t, nil)
+		y := newTestNode(t, nil)
 		rules := randomRules(t, r)
 		keep := time.Duration(r.IntN(40)) * hours
 		y.rebuild(func(o *Options) { o.Retention, o.DefaultKeep, o.MaxExpireShare = rules, keep, 1 })

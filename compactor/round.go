@@ -51,7 +51,7 @@ func (c *Compactor) round(ctx context.Context, r round) (tally, error) {
 	_ = g.Wait()
 	t := tally{ran: len(jobs)}
 	for i, j := range jobs {
-		if err := c.learn(ctx, r.tries, j, errs[i]); err != nil {
+		if err := c.recordOutcome(ctx, r.tries, j, errs[i]); err != nil {
 			t.errs = append(t.errs, err)
 		}
 	}
@@ -81,7 +81,7 @@ func (c *Compactor) planned(ctx context.Context, r round) ([]Job, *catalog.Snaps
 	var jobs []Job
 	err = guarded("plan", func() error {
 		jobs = c.plan(PlanInput{
-			Files: s.All(), Mask: s.Mask, Quarantined: set, Barren: c.barren.set(), Now: now().UnixMilli(),
+			Files: s.All(), Mask: s.Mask, Quarantined: set, NoOps: c.noOps.set(), Now: now().UnixMilli(),
 			Levels: c.opts.Levels, Rules: c.opts.Rules, Keep: c.policy.longest, CleanAll: r.cleanAll,
 		})
 		return nil
@@ -128,15 +128,15 @@ func (c *Compactor) work(ctx context.Context, s *catalog.Snapshot, j Job) error 
 	if err != nil {
 		return err
 	}
-	if barren(j, res) {
-		c.barren.add(j)
+	if isNoOp(j, res) {
+		c.noOps.add(j)
 	}
 	return nil
 }
 
 // learn turns a job's error into what follows from it, and returns what people
 // should know.
-func (c *Compactor) learn(ctx context.Context, tries *backoff, j Job, err error) error {
+func (c *Compactor) recordOutcome(ctx context.Context, tries *backoff, j Job, err error) error {
 	var damaged *DamagedError
 	var unreadable *unreadableError
 	switch {

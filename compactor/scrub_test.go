@@ -16,7 +16,7 @@ import (
 )
 
 // flip changes one byte of an object.
-func (y *yard) flip(name string, at int) {
+func (y *testNode) flip(name string, at int) {
 	y.t.Helper()
 	b, err := os.ReadFile(y.path(name))
 	y.must(err)
@@ -24,7 +24,7 @@ func (y *yard) flip(name string, at int) {
 	y.must(os.WriteFile(y.path(name), b, 0o600))
 }
 
-func (y *yard) quarantined() []string {
+func (y *testNode) quarantined() []string {
 	y.t.Helper()
 	list, err := y.catalog.Quarantined(y.t.Context())
 	y.must(err)
@@ -38,20 +38,20 @@ func (y *yard) quarantined() []string {
 func TestScrubFindsDamage(t *testing.T) {
 	unlimited := func(o *Options) { o.Scrub.BytesPerSecond = 0 }
 	tests := map[string]struct {
-		harm func(y *yard, name string)
+		harm func(y *testNode, name string)
 		want string // In the finding; "" is none.
 	}{
-		"a sound file":                {func(*yard, string) {}, ""},
-		"a changed first byte":        {func(y *yard, name string) { y.flip(name, 0) }, "SHA-256"},
-		"a changed last byte":         {func(y *yard, name string) { y.flip(name, 3*scrubChunk) }, "SHA-256"},
-		"a file that is missing":      {func(y *yard, name string) { y.must(os.Remove(y.path(name))) }, "missing"},
-		"a file that is too short":    {func(y *yard, name string) { y.must(os.Truncate(y.path(name), 5)) }, "5 bytes"},
-		"a file that is too long":     {func(y *yard, name string) { y.must(os.Truncate(y.path(name), 5*scrubChunk)) }, "bytes"},
-		"a file that is zeros inside": {func(y *yard, name string) { y.flip(name, scrubChunk) }, "SHA-256"},
+		"a sound file":                {func(*testNode, string) {}, ""},
+		"a changed first byte":        {func(y *testNode, name string) { y.flip(name, 0) }, "SHA-256"},
+		"a changed last byte":         {func(y *testNode, name string) { y.flip(name, 3*scrubChunk) }, "SHA-256"},
+		"a file that is missing":      {func(y *testNode, name string) { y.must(os.Remove(y.path(name))) }, "missing"},
+		"a file that is too short":    {func(y *testNode, name string) { y.must(os.Truncate(y.path(name), 5)) }, "5 bytes"},
+		"a file that is too long":     {func(y *testNode, name string) { y.must(os.Truncate(y.path(name), 5*scrubChunk)) }, "bytes"},
+		"a file that is zeros inside": {func(y *testNode, name string) { y.flip(name, scrubChunk) }, "SHA-256"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			y := newYard(t, unlimited)
+			y := newTestNode(t, unlimited)
 			large := func(f *catalog.File) { f.Size = 3*scrubChunk + 1 }
 			files := y.add(large, large, large)
 			tt.harm(y, files[1].Name)
@@ -83,7 +83,7 @@ func TestScrubFindsDamage(t *testing.T) {
 }
 
 func TestScrubAcquitsWhatIsSoundAgain(t *testing.T) {
-	y := newYard(t, func(o *Options) { o.Scrub.BytesPerSecond = 0 })
+	y := newTestNode(t, func(o *Options) { o.Scrub.BytesPerSecond = 0 })
 	f := y.add(nil)[0]
 	y.flip(f.Name, 7)
 	if y.Scrub(t.Context()) == nil {
@@ -97,7 +97,7 @@ func TestScrubAcquitsWhatIsSoundAgain(t *testing.T) {
 }
 
 func TestScrubDoesNotBlameWhatWasRemovedMeanwhile(t *testing.T) {
-	y := newYard(t, func(o *Options) { o.Scrub.BytesPerSecond = 0 })
+	y := newTestNode(t, func(o *Options) { o.Scrub.BytesPerSecond = 0 })
 	f := y.add(nil)[0]
 	y.remove(f)
 	y.must(y.bucket.Delete(t.Context(), f.Name))
@@ -108,7 +108,7 @@ func TestScrubDoesNotBlameWhatWasRemovedMeanwhile(t *testing.T) {
 }
 
 func TestScrubNamesABoundedNumberOfFiles(t *testing.T) {
-	y := newYard(t, nil)
+	y := newTestNode(t, nil)
 	for range namesMost + 5 {
 		f := y.add(nil)[0]
 		y.must(y.quarantine.add(t.Context(), &f, "test"))
@@ -142,7 +142,7 @@ func TestScrubReadsAtABoundedRate(t *testing.T) {
 }
 
 func TestScrubReadsEachFileOnceAWalk(t *testing.T) {
-	y := newYard(t, nil)
+	y := newTestNode(t, nil)
 	y.add(nil, nil, nil)
 	s := newScrub(0)
 	for walk := range 2 {

@@ -29,7 +29,7 @@ func TestAggregatesOfSamplesThatWereReplacedAreNotCommitted(t *testing.T) {
 	threeFiles(t, r)
 	j := downsampling(r, &Rule{Tenant: rigTenant, Resolution: fiveMinutes, KeepSamples: true})
 	old := r.catalog.Snapshot()
-	ts := r.bury(math.MinInt64, math.MaxInt64, labels.MustNewMatcher(labels.MatchEqual, "a", "0"))
+	ts := r.addTombstone(math.MinInt64, math.MaxInt64, labels.MustNewMatcher(labels.MatchEqual, "a", "0"))
 	for _, f := range r.live(catalog.Samples) {
 		clean := r.job(Clean, catalog.Samples, f.Level, fileUnit(f), f)
 		r.run(clean)

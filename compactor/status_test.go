@@ -19,8 +19,8 @@ import (
 )
 
 // busyYard has a bit of everything that a status shows.
-func busyYard(t *testing.T) *yard {
-	y := newYard(t, func(o *Options) {
+func busyYard(t *testing.T) *testNode {
+	y := newTestNode(t, func(o *Options) {
 		o.DefaultKeep = 30 * hours
 		o.Retention = []Retain{{Matchers: selector(t, "__name__", "<b>"), Keep: 7 * hours}}
 	})
@@ -88,7 +88,7 @@ func TestStatusAsAPage(t *testing.T) {
 }
 
 func TestStatusOfNothing(t *testing.T) {
-	y := newYard(t, nil)
+	y := newTestNode(t, nil)
 	if w := get(y.StatusHandler(), "/"); w.Code != http.StatusOK || strings.Contains(w.Body.String(), "null") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
@@ -175,7 +175,7 @@ func TestReceipts(t *testing.T) {
 // Samples that a job made aggregates of, and left where they are, are not said
 // to be dropped.
 func TestDroppedAndAggregatedAreTwoFigures(t *testing.T) {
-	y := newYard(t, nil)
+	y := newTestNode(t, nil)
 	y.Compactor.metrics.ran(Job{}, Result{Dropped: 3, Aggregated: 40}, "done", time.Second)
 	for what, want := range map[string]float64{"dropped": 3, "aggregated": 40} {
 		if got := testutil.ToFloat64(y.Compactor.metrics.rows.WithLabelValues(what)); got != want {

@@ -23,7 +23,7 @@ type pace struct {
 	reads, writes *rate.Limiter // Shared with other jobs; nil: no limit.
 	duty          float64
 	dutyUnderLoad float64
-	crowded       func() bool // Whether somebody waits for a core.
+	contended     func() bool // Whether somebody waits for a core.
 
 	began  time.Time     // Of the work since the last pause.
 	looked time.Time     // When crowded was asked last, or the work began.
@@ -34,8 +34,8 @@ const (
 	workSlice = 20 * time.Millisecond // How long a job works between two pauses.
 	// lookSlice is how long it works between two looks at whether others wait: about
 	// what a request can lose to it. A look costs a microsecond.
-	lookSlice = 500 * time.Microsecond
-	breath    = time.Millisecond // How long it pauses between two looks.
+	lookSlice       = 500 * time.Microsecond
+	contentionPause = time.Millisecond // How long it pauses between two looks.
 )
 
 // step is called after each small piece of work. It returns the context's error
@@ -57,8 +57,8 @@ func (p *pace) step() error {
 // makeWay pauses as long as somebody waits for a core, but not for longer than
 // keeps the job at its share under load.
 func (p *pace) makeWay(now time.Time) error {
-	for left := rest(now.Sub(p.looked), p.dutyUnderLoad); left > 0 && p.crowded(); left -= breath {
-		if err := p.pause(min(left, breath)); err != nil {
+	for left := rest(now.Sub(p.looked), p.dutyUnderLoad); left > 0 && p.contended(); left -= contentionPause {
+		if err := p.pause(min(left, contentionPause)); err != nil {
 			return err
 		}
 	}

@@ -60,20 +60,20 @@ func TestPaceMakesWay(t *testing.T) {
 		"nobody waits":            {func(time.Duration) bool { return false }, 0},
 		"somebody always waits":   {func(time.Duration) bool { return true }, 300 * lookSlice},
 		"for the first 10 ms":     {func(d time.Duration) bool { return d < 10*time.Millisecond }, 8 * time.Millisecond},
-		"soon nobody waits again": {func(d time.Duration) bool { return d == lookSlice }, breath},
+		"soon nobody waits again": {func(d time.Duration) bool { return d == lookSlice }, contentionPause},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now()
 				p := &pace{ctx: t.Context(), duty: 1, dutyUnderLoad: 0.25, began: began, looked: began}
-				p.crowded = func() bool { return test.waits(time.Since(began)) }
+				p.contended = func() bool { return test.waits(time.Since(began)) }
 				for range 100 {
 					time.Sleep(lookSlice) // The work; the clock is the test's own.
 					if err := p.step(); err != nil {
 						t.Fatal(err)
 					}
 				}
-				if d := p.paused - test.want; d < -breath || d > breath {
+				if d := p.paused - test.want; d < -contentionPause || d > contentionPause {
 					t.Errorf("%v of pauses, want %v", p.paused, test.want)
 				}
 				if all := time.Since(began); all != 100*lookSlice+p.paused {
@@ -87,7 +87,7 @@ func TestPaceMakesWay(t *testing.T) {
 // Goroutines that cannot run because all cores are taken are seen, and those that
 // wait for something else are not.
 func TestCrowdSeesWhoWaits(t *testing.T) {
-	c := newCrowd()
+	c := newContention()
 	release := make(chan struct{})
 	var done sync.WaitGroup
 	for range 4 * runtime.GOMAXPROCS(0) {

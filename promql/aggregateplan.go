@@ -13,39 +13,39 @@ import (
 
 // withMarks returns a Queryable for one query, and where its selectors are
 // marked; that is nil if there are no aggregates.
-func withMarks(q storage.Queryable, typed bool) (storage.Queryable, *marks) {
+func withSubstitutions(q storage.Queryable, typed bool) (storage.Queryable, *substitutions) {
 	own, ok := q.(*Queryable)
 	if !ok || own.aggregates == nil {
 		return q, nil
 	}
 	marked := *own
-	marked.marks = &marks{source: own.aggregates, chosen: map[*labels.Matcher]*choice{}, typed: typed, fallback: own.fallback}
-	return &marked, marked.marks
+	marked.substitutions = &substitutions{source: own.aggregates, chosen: map[*labels.Matcher]*choice{}, typed: typed, fallback: own.fallback}
+	return &marked, marked.substitutions
 }
 
 // aggregatePlan is what the selectors of one query are answered from. The
 // methods of nil do nothing: all is answered from samples.
 type aggregatePlan struct {
-	marks     *marks
-	tenant    series.Tenant
-	selectors []*selector
-	choices   []*choice // One a selector.
-	metrics   *metrics
+	substitutions *substitutions
+	tenant        series.Tenant
+	selectors     []*selector
+	choices       []*choice // One a selector.
+	metrics       *metrics
 }
 
 // plan chooses and changes the query's statement accordingly. It must be called
 // once, right before the query runs: so what is kept is known as of then.
 func (q *query) plan(ctx context.Context) (*aggregatePlan, error) {
 	stmt, ok := q.Query.Statement().(*parser.EvalStmt)
-	if !ok || q.marks == nil {
+	if !ok || q.substitutions == nil {
 		return nil, nil
 	}
-	tenant, err := tenantOf(ctx, q.marks.fallback)
+	tenant, err := tenantOf(ctx, q.substitutions.fallback)
 	if err != nil {
 		return nil, err
 	}
 	limit := resolutionLimitOf(ctx).of(stmt.Interval)
-	p := &aggregatePlan{marks: q.marks, tenant: tenant, metrics: q.engine.metrics}
+	p := &aggregatePlan{substitutions: q.substitutions, tenant: tenant, metrics: q.engine.metrics}
 	p.selectors = survey(stmt, q.engine.subqueryStep, q.engine.starts)
 	for _, s := range p.selectors {
 		c, err := choose(s, p.known(s), limit)
@@ -59,13 +59,13 @@ func (q *query) plan(ctx context.Context) (*aggregatePlan, error) {
 }
 
 func (p *aggregatePlan) known(s *selector) []series.Resolution {
-	return p.marks.source.Resolutions(p.tenant, s.query())
+	return p.substitutions.source.Resolutions(p.tenant, s.query())
 }
 
 // apply changes a statement of the query, or of a part of its range.
 func (p *aggregatePlan) apply(s parser.Statement) {
 	if stmt, ok := s.(*parser.EvalStmt); ok && p != nil {
-		p.marks.apply(stmt, p.choices)
+		p.substitutions.apply(stmt, p.choices)
 	}
 }
 
@@ -78,7 +78,7 @@ func (p *aggregatePlan) finish(res *prom.Result) *prom.Result {
 	for i, c := range p.choices {
 		s := p.selectors[i]
 		for _, r := range p.known(s) {
-			if r.Sole && r.Millis > c.sole && r.Millis > c.resolution {
+			if r.SamplesDropped && r.Millis > c.droppedBelow && r.Millis > c.resolution {
 				return &prom.Result{Err: sourceError(errReplaced), Warnings: res.Warnings}
 			}
 		}

@@ -44,7 +44,7 @@ func aggregatedAPI(t *testing.T, d *downsampled) http.Handler {
 
 func TestChosenResolution(t *testing.T) {
 	const far, near = "at=7200", "at=7260"
-	sole := []series.Resolution{{Millis: 5 * testMinute, Sole: true}, {Millis: testHour}}
+	sole := []series.Resolution{{Millis: 5 * testMinute, SamplesDropped: true}, {Millis: testHour}}
 	tests := map[string]struct {
 		expr  string
 		step  string // "": instant.
@@ -74,8 +74,8 @@ func TestChosenResolution(t *testing.T) {
 		"nothing is aggregated":                             {"max_over_time(g[1h])", "3600", far, "", nil, "samples"},
 		"samples are gone, and it fits":                     {"max_over_time(g[1h])", "300", far, "", sole, "aggregates of 5m (times and ranges are not multiples of 1h, but of 5m)"},
 		"samples are gone, and it does not fit":             {"max_over_time(g[1h])", "60", far, "", sole, "aggregates of 5m, approximately (times and ranges are not multiples of 5m, but of 1m)"},
-		"what is left cannot be made a coarser one":         {"max_over_time(g[1h])", "3600", far, "", []series.Resolution{{Millis: 5 * testMinute, Sole: true}, {Millis: 12 * testMinute}}, "aggregates of 5m, combined to 1h"},
-		"what is left does not go together":                 {"max_over_time(g[1h])", "60", far, "", []series.Resolution{{Millis: 5 * testMinute, Sole: true}, {Millis: 12 * testMinute, Sole: true}}, "error: no aggregates can be made of all that is kept, but of some of the time only aggregates of 12m are kept"},
+		"what is left cannot be made a coarser one":         {"max_over_time(g[1h])", "3600", far, "", []series.Resolution{{Millis: 5 * testMinute, SamplesDropped: true}, {Millis: 12 * testMinute}}, "aggregates of 5m, combined to 1h"},
+		"what is left does not go together":                 {"max_over_time(g[1h])", "60", far, "", []series.Resolution{{Millis: 5 * testMinute, SamplesDropped: true}, {Millis: 12 * testMinute, SamplesDropped: true}}, "error: no aggregates can be made of all that is kept, but of some of the time only aggregates of 12m are kept"},
 		"samples are gone that the function needs":          {"stddev_over_time(g[1h])", "3600", far, "", sole, "error: g: stddev_over_time needs samples, but of some of the time only aggregates of 5m are kept; ask for a later time"},
 		"samples are gone that were asked for":              {"max_over_time(g[1h])", "3600", far, "raw", sole, "error: g: samples were asked for, but of some of the time only aggregates of 5m are kept; ask for a later time"},
 		"a word that is no resolution":                      {"g", "", far, "coarse", bothResolutions, `error: max_source_resolution must be a duration, "raw" or "auto"`},
@@ -131,7 +131,7 @@ func TestApproximateAnswers(t *testing.T) {
 		"average within an aggregation": {"sum(avg_over_time(g[1h])) + 1", 7260, "91.5"},
 		"at a time of its own within arithmetic and a sign": {"-(g @ 7260)", 100, "-120"},
 	}
-	d := &downsampled{Memory: steady(t), share: 10, known: []series.Resolution{{Millis: testHour, Sole: true}}}
+	d := &downsampled{Memory: steady(t), share: 10, known: []series.Resolution{{Millis: testHour, SamplesDropped: true}}}
 	h := aggregatedAPI(t, d)
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -158,11 +158,11 @@ func TestRemoteReadOfDroppedSamplesIsAnError(t *testing.T) {
 	d := &downsampled{Memory: steady(t), known: []series.Resolution{{Millis: testHour}}}
 	h := aggregatedAPI(t, d)
 	for _, kind := range []prompb.ReadRequest_ResponseType{prompb.ReadRequest_SAMPLES, prompb.ReadRequest_STREAMED_XOR_CHUNKS} {
-		d.known[0].Sole = false
+		d.known[0].SamplesDropped = false
 		if w := readRequest(t, h, kind); w.Code != http.StatusOK {
 			t.Errorf("%s of what has its samples: %d %s", kind, w.Code, w.Body)
 		}
-		d.known[0].Sole = true
+		d.known[0].SamplesDropped = true
 		if w := readRequest(t, h, kind); w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "only aggregates of 1h are kept") {
 			t.Errorf("%s of dropped samples: %d %s", kind, w.Code, w.Body)
 		}
@@ -176,7 +176,7 @@ func TestRemoteReadOfDroppedSamplesIsAnError(t *testing.T) {
 type vanishing struct{ *downsampled }
 
 func (v vanishing) Select(ctx context.Context, tenant series.Tenant, q series.Query) (series.Set, error) {
-	v.known = []series.Resolution{{Millis: testHour, Sole: true}}
+	v.known = []series.Resolution{{Millis: testHour, SamplesDropped: true}}
 	return v.downsampled.Select(ctx, tenant, q)
 }
 

@@ -16,9 +16,9 @@ import (
 // What the sample's value is depends on the column that the selector's function
 // asks for.
 type bucketSet struct {
-	choice  *choice
-	marks   *marks
-	samples seriesSet // The same Select without aggregates.
+	choice        *choice
+	substitutions *substitutions
+	samples       seriesSet // The same Select without aggregates.
 
 	set     series.AggregateSet
 	current series.AggregateSeries
@@ -32,14 +32,14 @@ type bucketSet struct {
 
 // newBucketSet widens the query to whole buckets: all that begin or, if the
 // answer is approximate, end in its range.
-func newBucketSet(ctx context.Context, q *querier, m *marks, c *choice, query series.Query) *bucketSet {
+func newBucketSet(ctx context.Context, q *querier, m *substitutions, c *choice, query series.Query) *bucketSet {
 	query.MinT = floorTo(query.MinT-1, c.combined) + 1
 	if c.approximate {
 		query.MaxT = ceilTo(query.MaxT, c.combined)
 	} else {
 		query.MaxT = floorTo(query.MaxT, c.combined)
 	}
-	return &bucketSet{choice: c, marks: m, samples: seriesSet{querier: q, ctx: ctx, query: query}}
+	return &bucketSet{choice: c, substitutions: m, samples: seriesSet{querier: q, ctx: ctx, query: query}}
 }
 
 func (s *bucketSet) Next() bool {
@@ -67,7 +67,7 @@ func (s *bucketSet) open() error {
 	}
 	c := s.choice
 	wanted := series.AggregateQuery{Query: s.samples.query, Resolution: c.combined, Coarsest: c.resolution, Columns: c.reads}
-	set, err := s.marks.source.SelectAggregates(s.samples.ctx, tenant, wanted)
+	set, err := s.substitutions.source.SelectAggregates(s.samples.ctx, tenant, wanted)
 	if err != nil {
 		return sourceError(err)
 	}
@@ -159,7 +159,7 @@ func (s *bucketSeries) needsSamples(m *merger) bool {
 	if m.buckets.Len() == 0 {
 		return m.samples.Histograms != nil
 	}
-	if s.set.choice.column != columnRows || s.set.choice.sole > 0 {
+	if s.set.choice.column != columnRows || s.set.choice.droppedBelow > 0 {
 		return false
 	}
 	for _, v := range m.buckets.Increases {

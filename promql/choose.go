@@ -27,7 +27,7 @@ type choice struct {
 	approximate bool
 	// sole is the coarsest resolution of those that are all that is kept of some
 	// of the time, in milliseconds; 0: samples are kept of all.
-	sole int64
+	droppedBelow int64
 	// why says, for people, why nothing coarser was chosen; "": there is nothing.
 	why string
 	// scale is what sums over a window that was widened are multiplied by.
@@ -74,9 +74,9 @@ func choose(s *selector, known []series.Resolution, limit resolutionLimit) (*cho
 	c := &choice{column: s.column, reads: s.reads, scale: 1}
 	var sole []int64
 	for _, r := range known {
-		if r.Sole {
+		if r.SamplesDropped {
 			sole = append(sole, r.Millis)
-			c.sole = max(c.sole, r.Millis)
+			c.droppedBelow = max(c.droppedBelow, r.Millis)
 		}
 	}
 	switch {
@@ -87,17 +87,17 @@ func choose(s *selector, known []series.Resolution, limit resolutionLimit) (*cho
 	default:
 		c.take(s, known, sole, limit)
 	}
-	if c.resolution >= c.sole {
+	if c.resolution >= c.droppedBelow {
 		c.combine(s)
 		return c, nil
 	}
-	if !madeOf(c.sole, sole) {
+	if !madeOf(c.droppedBelow, sole) {
 		c.why = "no aggregates can be made of all that is kept"
 	}
-	if s.samples != "" || limit.kind == limitRaw || !madeOf(c.sole, sole) {
-		return nil, &goneError{expr: s.node.String(), why: c.why, sole: c.sole}
+	if s.samples != "" || limit.kind == limitRaw || !madeOf(c.droppedBelow, sole) {
+		return nil, &samplesDroppedError{expr: s.node.String(), why: c.why, droppedBelow: c.droppedBelow}
 	}
-	c.resolution, c.approximate = c.sole, s.grid%c.sole != 0
+	c.resolution, c.approximate = c.droppedBelow, s.grid%c.droppedBelow != 0
 	c.combine(s)
 	return c, nil
 }
@@ -119,7 +119,7 @@ func madeOf(resolution int64, sole []int64) bool {
 // take chooses without regard to what is gone.
 func (c *choice) take(s *selector, known []series.Resolution, sole []int64, limit resolutionLimit) {
 	for _, r := range known {
-		if r.Millis >= c.sole && !madeOf(r.Millis, sole) {
+		if r.Millis >= c.droppedBelow && !madeOf(r.Millis, sole) {
 			continue
 		}
 		if why := refusal(s, r.Millis, limit); why == "" {
@@ -142,16 +142,16 @@ func refusal(s *selector, resolution int64, limit resolutionLimit) string {
 }
 
 // goneError says that what a selector needs is gone.
-type goneError struct {
-	expr, why string
-	sole      int64
+type samplesDroppedError struct {
+	expr, why    string
+	droppedBelow int64
 }
 
-func (e *goneError) Error() string {
-	return fmt.Sprintf("%s: %s, but of some of the time only aggregates of %s are kept; ask for a later time", e.expr, e.why, millisText(e.sole))
+func (e *samplesDroppedError) Error() string {
+	return fmt.Sprintf("%s: %s, but of some of the time only aggregates of %s are kept; ask for a later time", e.expr, e.why, millisText(e.droppedBelow))
 }
 
-func (e *goneError) Unwrap() error { return series.ErrInvalid }
+func (e *samplesDroppedError) Unwrap() error { return series.ErrInvalid }
 
 // errReplaced says that what was chosen was overtaken by events.
 var errReplaced = fmt.Errorf("samples were replaced by aggregates while the query ran; ask again: %w", series.ErrNotReady)
@@ -159,7 +159,7 @@ var errReplaced = fmt.Errorf("samples were replaced by aggregates while the quer
 // warning is the annotation of an approximate answer.
 func (c *choice) warning(s *selector) error {
 	cure := "align start, step, ranges and offsets to " + millisText(c.resolution)
-	if c.sole < c.resolution {
+	if c.droppedBelow < c.resolution {
 		cure += ", or leave max_source_resolution out"
 	}
 	return fmt.Errorf("%w: approximate: %s is answered from aggregates of %s, whose buckets do not fit its windows; %s",

@@ -86,7 +86,7 @@ func engineOptions(o Options, p parser.Parser, log *slog.Logger, reg prometheus.
 
 func (e *engine) NewInstantQuery(ctx context.Context, q storage.Queryable, opts prom.QueryOpts, qs string, ts time.Time) (prom.Query, error) {
 	x := explanationOf(ctx)
-	q, m := withMarks(x.watch(q), e.typed)
+	q, m := withSubstitutions(x.watch(q), e.typed)
 	whole, err := e.whole.NewInstantQuery(ctx, q, opts, qs, ts)
 	if err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func (e *engine) NewInstantQuery(ctx context.Context, q storage.Queryable, opts 
 	}
 	x.describe(whole.Statement())
 	x.unsplit("it is an instant query")
-	return &query{Query: whole, engine: e, explain: x, marks: m}, nil
+	return &query{Query: whole, engine: e, explain: x, substitutions: m}, nil
 }
 
 func (e *engine) NewRangeQuery(ctx context.Context, q storage.Queryable, opts prom.QueryOpts, qs string, start, end time.Time, step time.Duration) (prom.Query, error) {
@@ -104,7 +104,7 @@ func (e *engine) NewRangeQuery(ctx context.Context, q storage.Queryable, opts pr
 		return nil, errTinyStep // The engine would divide by its zero milliseconds.
 	}
 	x := explanationOf(ctx)
-	q, m := withMarks(x.watch(q), e.typed)
+	q, m := withSubstitutions(x.watch(q), e.typed)
 	whole, err := e.whole.NewRangeQuery(ctx, q, opts, qs, start, end, step)
 	if err != nil {
 		return nil, err
@@ -112,7 +112,7 @@ func (e *engine) NewRangeQuery(ctx context.Context, q storage.Queryable, opts pr
 	if err := checkSubqueries(whole.Statement(), e.subqueryStep); err != nil {
 		return nil, err
 	}
-	query := &query{Query: whole, engine: e, explain: x, marks: m}
+	query := &query{Query: whole, engine: e, explain: x, substitutions: m}
 	x.describe(whole.Statement())
 	x.unsplit("queries are not split, or there is one core")
 	if expr, err := e.parser.ParseExpr(qs); err == nil && e.parts > 1 {
@@ -126,11 +126,11 @@ func (e *engine) NewRangeQuery(ctx context.Context, q storage.Queryable, opts pr
 
 // query is one query behind the gate.
 type query struct {
-	prom.Query // The whole.
-	engine     *engine
-	split      *split       // nil: evaluate the whole.
-	explain    *explanation // nil: nobody asks.
-	marks      *marks       // nil: there are no aggregates.
+	prom.Query    // The whole.
+	engine        *engine
+	split         *split         // nil: evaluate the whole.
+	explain       *explanation   // nil: nobody asks.
+	substitutions *substitutions // nil: there are no aggregates.
 
 	mu       sync.Mutex // Guards the two.
 	cancel   context.CancelFunc

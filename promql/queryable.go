@@ -25,8 +25,8 @@ type Queryable struct {
 	pool     *sync.Pool   // *series.Samples
 	explain  *explanation // nil: nobody asks.
 
-	aggregates series.AggregateSource // nil: there are none.
-	marks      *marks                 // Of one query; nil: all is answered from samples.
+	aggregates    series.AggregateSource // nil: there are none.
+	substitutions *substitutions         // Of one query; nil: all is answered from samples.
 }
 
 var _ storage.SampleAndChunkQueryable = (*Queryable)(nil)
@@ -75,7 +75,7 @@ func (q *Queryable) ChunkQuerier(minT, maxT int64) (storage.ChunkQuerier, error)
 func (q *Queryable) querier(minT, maxT int64) *querier {
 	return &querier{
 		source: q.source, fallback: q.fallback, pool: q.pool, limit: q.limit, minT: minT, maxT: maxT,
-		explain: q.explain, aggregates: q.aggregates, marks: q.marks,
+		explain: q.explain, aggregates: q.aggregates, substitutions: q.substitutions,
 	}
 }
 
@@ -89,8 +89,8 @@ type querier struct {
 	open        []io.Closer // Sets.
 	iterators   []*iterator // Their arrays go back to the pool.
 
-	aggregates series.AggregateSource
-	marks      *marks
+	aggregates    series.AggregateSource
+	substitutions *substitutions
 
 	explain *explanation
 	selects int // So far; counted for explain.
@@ -103,8 +103,8 @@ func (q *querier) Select(ctx context.Context, sorted bool, hints *storage.Select
 		q.selects++
 	}
 	query := q.query(hints, matchers)
-	if c := q.marks.of(matchers); c != nil {
-		return newBucketSet(ctx, q, q.marks, c, query)
+	if c := q.substitutions.of(matchers); c != nil {
+		return newBucketSet(ctx, q, q.substitutions, c, query)
 	}
 	return &seriesSet{querier: q, ctx: ctx, query: query, sorted: sorted}
 }

@@ -14,7 +14,7 @@ import (
 // nothing that a user writes can be taken for a mark, and texts stay the user's.
 //
 // Concurrency: marks are set before the query runs and only read by it.
-type marks struct {
+type substitutions struct {
 	source series.AggregateSource
 	chosen map[*labels.Matcher]*choice
 	typed  bool // Metrics have their type in a label.
@@ -23,7 +23,7 @@ type marks struct {
 }
 
 // of returns what was chosen for a Select, nil: samples.
-func (m *marks) of(matchers []*labels.Matcher) *choice {
+func (m *substitutions) of(matchers []*labels.Matcher) *choice {
 	if m == nil || len(matchers) == 0 {
 		return nil
 	}
@@ -33,7 +33,7 @@ func (m *marks) of(matchers []*labels.Matcher) *choice {
 // apply marks the selectors of stmt, to which choices belong in the order of
 // parser.Inspect, and changes the calls above them so that they understand what
 // they get.
-func (m *marks) apply(stmt *parser.EvalStmt, choices []*choice) {
+func (m *substitutions) apply(stmt *parser.EvalStmt, choices []*choice) {
 	r := rewriter{lookback: stmt.LookbackDelta, chosen: map[*parser.VectorSelector]*choice{}}
 	parser.Inspect(stmt.Expr, func(n parser.Node, _ []parser.Node) error {
 		if s, ok := n.(*parser.VectorSelector); ok {

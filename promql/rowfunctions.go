@@ -102,7 +102,7 @@ func (s *bucketSet) note(notes *annotations.Annotations, metric labels.Labels, a
 		return
 	}
 	s.noted = true
-	if s.marks.typed {
+	if s.substitutions.typed {
 		kind := metric.Get("__type__")
 		if kind != string(model.MetricTypeCounter) && kind != string(model.MetricTypeHistogram) {
 			notes.Add(annotations.NewPossibleNonCounterLabelInfo(name, kind, arg.PositionRange()))

@@ -37,7 +37,7 @@ func (s *seriesSet) open(q series.Query) (series.Set, error) {
 		return nil, err
 	}
 	s.querier.open = append(s.querier.open, set)
-	return set, s.querier.gone(s.ctx, tenant, q) // After it: what is dropped from now on is in the set.
+	return set, s.querier.checkSamplesKept(s.ctx, tenant, q) // After it: what is dropped from now on is in the set.
 }
 
 func (s *seriesSet) Next() bool {

@@ -17,7 +17,7 @@ import (
 )
 
 // claim is a snappy block of size bytes that says it decodes to n.
-func claim(n uint64, size int) []byte {
+func declare(n uint64, size int) []byte {
 	b := binary.AppendUvarint(nil, n)
 	return append(b, bytes.Repeat([]byte{0xfe, 0x01, 0x00}, size)...)[:size]
 }
@@ -37,11 +37,11 @@ func TestClaimedSizes(t *testing.T) {
 		body []byte
 		want string
 	}{
-		{claim(2_500_000_000, 48), "at most"},
-		{claim(32<<20+1, 48), "at most"},
-		{claim(32<<20, 48), "cannot decode"},
-		{claim(48*22+1, 48), "cannot decode"},
-		{claim(1<<63, 48), "not a snappy block"},
+		{declare(2_500_000_000, 48), "at most"},
+		{declare(32<<20+1, 48), "at most"},
+		{declare(32<<20, 48), "cannot decode"},
+		{declare(48*22+1, 48), "cannot decode"},
+		{declare(1<<63, 48), "not a snappy block"},
 	} {
 		for _, contentType := range []string{typeOne, typeTwo} {
 			w := httptest.NewRecorder()

@@ -79,7 +79,7 @@ func FuzzDecodeV2(f *testing.F) {
 
 // The guard refuses what is too large and nothing that snappy can decode.
 func FuzzSnappyGuard(f *testing.F) {
-	f.Add(claim(2_500_000_000, 48))
+	f.Add(declare(2_500_000_000, 48))
 	addSeeds(f, func(rng *rand.Rand) []byte { return snappy.Encode(nil, encode(f, randomOne(rng))) })
 	f.Add(snappy.Encode(nil, make([]byte, 100_000)))
 	f.Fuzz(func(t *testing.T, body []byte) {

@@ -145,7 +145,7 @@ func (d *decoder) closeOne(m []byte, p pieces) error {
 
 // valueOne decodes a sample, exemplar or histogram of the open series.
 func (d *decoder) valueOne(tag byte, field []byte) error {
-	if !take(&d.room) {
+	if !take(&d.sampleBudget) {
 		return tooMany()
 	}
 	switch tag {

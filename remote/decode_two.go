@@ -135,7 +135,7 @@ func (d *decoder) valueTwo(tag byte, field []byte) error {
 	if tag == tagTwoMetadata {
 		return d.current.metadata.decode(field)
 	}
-	if !take(&d.room) {
+	if !take(&d.sampleBudget) {
 		return tooMany()
 	}
 	switch tag {

@@ -23,10 +23,10 @@ type decoder struct {
 	maxTime int64 // Samples after it are in the future, milliseconds.
 	ahead   time.Duration
 
-	room          int   // Samples, histograms and exemplars still allowed.
-	seriesRoom    int   // Series and metadata.
-	histogramRoom int   // Histograms.
-	written       int64 // Bytes of labels that symbol references may still amount to.
+	sampleBudget    int   // Samples, histograms and exemplars still allowed.
+	seriesBudget    int   // Series and metadata.
+	histogramBudget int   // Histograms.
+	written         int64 // Bytes of labels that symbol references may still amount to.
 
 	current  current
 	problems []problem // Of the current series.
@@ -71,9 +71,9 @@ func (d *decoder) reset(size int, now int64, ahead time.Duration, written int64,
 	d.batch.Reset()
 	d.setAside = series.Written{}
 	d.maxTime, d.ahead = now+ahead.Milliseconds(), ahead
-	d.room = size/8 + 2048
-	d.seriesRoom = size/16 + 1024
-	d.histogramRoom = size/32 + 1024
+	d.sampleBudget = size/8 + 2048
+	d.seriesBudget = size/16 + 1024
+	d.histogramBudget = size/32 + 1024
 	d.written = written
 	d.keys.reset(reserve)
 	clear(d.labels[:min(len(d.labels), len(d.symbols.spans))]) // Those that the last request used.
@@ -92,7 +92,7 @@ func (d *decoder) open() bool {
 	}
 	clear(d.problems)
 	d.problems = d.problems[:0]
-	return take(&d.seriesRoom)
+	return take(&d.seriesBudget)
 }
 
 // take counts one more thing against a room and reports whether it fits.

@@ -53,7 +53,7 @@ func (d *decoder) histogramTwo(field []byte) error {
 }
 
 func (d *decoder) takeHistogram(field []byte) error {
-	if !take(&d.histogramRoom) {
+	if !take(&d.histogramBudget) {
 		return tooMany()
 	}
 	if len(field) > maxHistogramBytes {

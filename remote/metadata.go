@@ -25,7 +25,7 @@ func metricType(number uint32) string {
 
 // metadataOne decodes a 1.0 MetricMetadata.
 func (d *decoder) metadataOne(field []byte) error {
-	if !take(&d.seriesRoom) {
+	if !take(&d.seriesBudget) {
 		return tooMany()
 	}
 	var m prompb.MetricMetadata
@@ -106,7 +106,7 @@ func (d *decoder) metadataTwo() error {
 	if r == d.lastMetadata && bytes.Equal(family, d.lastFamily) {
 		return nil
 	}
-	if !take(&d.seriesRoom) {
+	if !take(&d.seriesBudget) {
 		return tooMany()
 	}
 	d.lastMetadata, d.lastFamily = r, family

@@ -24,24 +24,24 @@ func (s *Store) Resolutions(t series.Tenant, q series.Query) []series.Resolution
 		}
 		files := snapshot.Files(t, kind, q.MinT, q.MaxT, q.Matchers...)
 		if len(files) > 0 {
-			found = append(found, series.Resolution{Millis: kind.Resolution(), Sole: slices.ContainsFunc(files, isSole)})
+			found = append(found, series.Resolution{Millis: kind.Resolution(), SamplesDropped: slices.ContainsFunc(files, samplesDropped)})
 		}
 	}
 	slices.SortFunc(found, func(a, b series.Resolution) int { return cmp.Compare(a.Millis, b.Millis) })
 	return found
 }
 
-func isSole(f *catalog.File) bool { return f.Sole }
+func samplesDropped(f *catalog.File) bool { return f.SamplesDropped }
 
 // soleFiles returns the files of aggregates that are all that is left of some
 // samples, as far as the query may ask for them.
-func soleFiles(snapshot *catalog.Snapshot, t series.Tenant, q *series.Query) (files []*catalog.File) {
+func samplesDroppedFiles(snapshot *catalog.Snapshot, t series.Tenant, q *series.Query) (files []*catalog.File) {
 	for _, kind := range snapshot.Kinds(t) {
 		if kind.Resolution() > 0 {
 			files = append(files, snapshot.Files(t, kind, q.MinT, q.MaxT, q.Matchers...)...)
 		}
 	}
-	return slices.DeleteFunc(files, func(f *catalog.File) bool { return !f.Sole })
+	return slices.DeleteFunc(files, func(f *catalog.File) bool { return !f.SamplesDropped })
 }
 
 // SelectAggregates implements series.AggregateSource. Which of a series'
@@ -83,9 +83,9 @@ type aggregateSet struct {
 	*seriesSet
 	resolution int64
 	columns    series.AggregateColumns
-	minT, maxT int64        // Times of the buckets that may be used.
-	used       []claims     // By series.
-	buckets    []bucketScan // By file, as scans.
+	minT, maxT int64             // Times of the buckets that may be used.
+	used       []aggregateRanges // By series.
+	buckets    []bucketScan      // By file, as scans.
 }
 
 // bucketScan reads one file of aggregates for one query.
@@ -123,7 +123,7 @@ func (s *aggregateSet) choose() {
 	for from := 0; from < len(s.hits); {
 		hits := sameSeries(s.hits[from:])
 		from += len(hits)
-		used := s.claims(hits)
+		used := s.chooseRanges(hits)
 		s.used = append(s.used, used)
 		for _, h := range hits {
 			if h.memory == nil && !s.skips(h, used) {
@@ -138,7 +138,7 @@ func (s *aggregateSet) choose() {
 }
 
 // skips reports whether no sample of a hit in a file is needed.
-func (s *aggregateSet) skips(h hit, used claims) bool {
+func (s *aggregateSet) skips(h hit, used aggregateRanges) bool {
 	return s.aggregatesOf(h) != nil || h.memory == nil && used.cover(s.within(h.ref.MinT, h.ref.MaxT))
 }
 
@@ -146,7 +146,7 @@ func (s *aggregateSet) skips(h hit, used claims) bool {
 type foundAggregates struct {
 	foundSeries
 	set  *aggregateSet
-	used claims
+	used aggregateRanges
 }
 
 // Read implements series.AggregateSeries.
@@ -193,7 +193,7 @@ func (f *foundAggregates) readSamples(dst *series.Samples) error {
 // midnight can have a part in each of two files: Coarsen makes it whole. apart says
 // that there may be samples between the last of dst and this claim: then parts of
 // a bucket in both stay parts.
-func (f *foundAggregates) readBuckets(c claim, apart bool, dst *series.Aggregates) error {
+func (f *foundAggregates) readBuckets(c aggregateRange, apart bool, dst *series.Aggregates) error {
 	if !apart || dst.Len() == 0 {
 		return f.coarsen(c, dst)
 	}
@@ -208,7 +208,7 @@ func (f *foundAggregates) readBuckets(c claim, apart bool, dst *series.Aggregate
 }
 
 // coarsen adds the buckets of one claim to dst, joined to those that are there.
-func (f *foundAggregates) coarsen(c claim, dst *series.Aggregates) error {
+func (f *foundAggregates) coarsen(c aggregateRange, dst *series.Aggregates) error {
 	h := f.hits[c.hit]
 	mask := f.set.scans[h.order].mask.Of(h.labels)
 	return f.set.readBuckets(h, func(a *series.Aggregates) {

@@ -31,7 +31,7 @@ func (r *rig) aggregate(day int64, days int, resolution int64, sole bool, meanwh
 	}
 	var edit catalog.Edit
 	for key, inputs := range byKey {
-		f := catalog.File{Kind: catalog.Aggregates(resolution), Day: day, Days: days, Partition: key, Level: 2, Clean: snapshot.Version(), Sole: sole}
+		f := catalog.File{Kind: catalog.Aggregates(resolution), Day: day, Days: days, Partition: key, Level: 2, Clean: snapshot.Version(), SamplesDropped: sole}
 		for _, in := range inputs {
 			f.Seq = max(f.Seq, in.Seq)
 		}
@@ -335,7 +335,7 @@ func TestAggregatesThatAreAllThatIsLeft(t *testing.T) {
 		equalWindows(t, want60, got, what+", by the hour")
 	}
 	check("alone")
-	if got := r.store.Resolutions(tenant, all()); len(got) != 1 || got[0] != (series.Resolution{Millis: 5 * minute, Sole: true}) {
+	if got := r.store.Resolutions(tenant, all()); len(got) != 1 || got[0] != (series.Resolution{Millis: 5 * minute, SamplesDropped: true}) {
 		t.Errorf("resolutions %v", got)
 	}
 	r.append(floats("m", aggOrigin+7*minute+1))

@@ -69,7 +69,7 @@ func sortedExemplars(list []series.Exemplar) []series.Exemplar {
 
 // SelectExemplars implements series.ExemplarSource: memory first, then files.
 func (s *Store) SelectExemplars(ctx context.Context, t series.Tenant, minT, maxT int64, sets ...[]*promlabels.Matcher) ([]series.ExemplarSeries, error) {
-	generations, snapshot, err := s.moment()
+	generations, snapshot, err := s.readView()
 	if err != nil {
 		return nil, fmt.Errorf("select exemplars: %w", err)
 	}

@@ -42,7 +42,7 @@ type FsckOptions struct {
 	Orphans bool
 	// Suspect, with Orphans, records the orphans in the catalog: a node that runs
 	// removes them when they have been suspected for long enough.
-	Suspect bool
+	RecordOrphans bool
 }
 
 // Fsck compares catalog, objects and WAL of a store that is not running, and

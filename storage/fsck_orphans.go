@@ -10,7 +10,7 @@ import (
 )
 
 // suspectBatch bounds the names of one call of Catalog.Suspect.
-const suspectBatch = 1000
+const candidateBatch = 1000
 
 // checkOrphans lists the bucket. It must come after checkFiles, which knows the
 // objects of live files.
@@ -18,7 +18,7 @@ func (f *fsck) checkOrphans(ctx context.Context) error {
 	if !f.opts.Orphans {
 		return nil
 	}
-	since, err := f.suspectedSince(ctx)
+	since, err := f.candidatesSince(ctx)
 	if err != nil {
 		return err
 	}
@@ -41,12 +41,12 @@ func (f *fsck) checkOrphans(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("list bucket: %w", err)
 	}
-	return f.suspect(ctx, orphans)
+	return f.recordOrphans(ctx, orphans)
 }
 
 // suspectedSince returns when the suspects were recorded, by name.
-func (f *fsck) suspectedSince(ctx context.Context) (map[string]int64, error) {
-	list, err := f.catalog.Suspects(ctx, time.UnixMilli(math.MaxInt64), math.MaxInt32)
+func (f *fsck) candidatesSince(ctx context.Context) (map[string]int64, error) {
+	list, err := f.catalog.OrphanCandidates(ctx, time.UnixMilli(math.MaxInt64), math.MaxInt32)
 	if err != nil {
 		return nil, err
 	}
@@ -70,10 +70,10 @@ func (f *fsck) nameRemoved(ctx context.Context) error {
 	return nil
 }
 
-func (f *fsck) suspect(ctx context.Context, orphans []string) error {
-	for len(orphans) > 0 && f.opts.Suspect {
-		n := min(suspectBatch, len(orphans))
-		if _, err := f.catalog.Suspect(ctx, orphans[:n]); err != nil {
+func (f *fsck) recordOrphans(ctx context.Context, orphans []string) error {
+	for len(orphans) > 0 && f.opts.RecordOrphans {
+		n := min(candidateBatch, len(orphans))
+		if _, err := f.catalog.AddOrphanCandidates(ctx, orphans[:n]); err != nil {
 			return err
 		}
 		orphans = orphans[n:]

@@ -61,7 +61,7 @@ func TestFsckKnowsOrphans(t *testing.T) {
 	}
 	suspects := func() int {
 		t.Helper()
-		list, err := r.catalog.Suspects(ctx, time.Now().Add(time.Hour), 10)
+		list, err := r.catalog.OrphanCandidates(ctx, time.Now().Add(time.Hour), 10)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +71,7 @@ func TestFsckKnowsOrphans(t *testing.T) {
 	if n := suspects(); n != 0 {
 		t.Errorf("%d suspects, fsck was not asked to record them", n)
 	}
-	wantFindings(t, r.fsck(FsckOptions{Orphans: true, Suspect: true}), FindOrphan, orphan)
+	wantFindings(t, r.fsck(FsckOptions{Orphans: true, RecordOrphans: true}), FindOrphan, orphan)
 	if n := suspects(); n != 1 {
 		t.Errorf("%d suspects, there is one orphan", n)
 	}

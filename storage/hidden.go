@@ -26,7 +26,7 @@ func (s *Store) hiddenIn(ctx context.Context, f *catalog.File, t *catalog.Tombst
 		return hidden{}, nil
 	}
 	var n int64
-	if f.Kind.Resolution() == 0 || f.Sole { // Other rows tell of samples that are counted.
+	if f.Kind.Resolution() == 0 || f.SamplesDropped { // Other rows tell of samples that are counted.
 		if n, err = s.countIn(ctx, f, t, mask); err != nil {
 			return hidden{}, err
 		}

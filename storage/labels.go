@@ -61,7 +61,7 @@ func (a *labelQuestions) of(each func(yield func(labels))) []string {
 // eachIndex asks every generation that has samples in the range, then every file
 // that may have matching series, and returns their answers, each sorted.
 func (s *Store) eachIndex(ctx context.Context, t series.Tenant, q series.Query, ask labelQuestions) ([][]string, error) {
-	generations, snapshot, err := s.moment()
+	generations, snapshot, err := s.readView()
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func (s *Store) eachIndex(ctx context.Context, t series.Tenant, q series.Query, 
 		lists = append(lists, list)
 	}
 	files := snapshot.Files(t, catalog.Samples, q.MinT, q.MaxT, q.Matchers...)
-	for _, f := range append(files, soleFiles(snapshot, t, &q)...) {
+	for _, f := range append(files, samplesDroppedFiles(snapshot, t, &q)...) {
 		o, err := s.files.acquire(ctx, f)
 		if err != nil {
 			return nil, err

@@ -20,7 +20,7 @@ import (
 // Damaged records are set aside and logged with their place, the others are
 // replayed; only a segment that cannot be read at all is an error.
 func (s *Store) Replay(ctx context.Context) error {
-	if err := s.learnTables(ctx); err != nil {
+	if err := s.backfillTables(ctx); err != nil {
 		return fmt.Errorf("replay: %w", err)
 	}
 	done, err := s.catalog.WALPosition(ctx, s.opts.Node)

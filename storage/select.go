@@ -27,7 +27,7 @@ func (s *Store) Select(ctx context.Context, t series.Tenant, q series.Query) (se
 // find fills set with samples and with aggregates of the resolutions that uses,
 // which may be nil, says yes to.
 func (s *Store) find(ctx context.Context, t series.Tenant, q series.Query, set *seriesSet, uses func(resolution int64) bool) error {
-	generations, snapshot, err := s.moment()
+	generations, snapshot, err := s.readView()
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (s *Store) find(ctx context.Context, t series.Tenant, q series.Query, set *
 			}
 		}
 	case q.NoSamples: // A series is still there if only aggregates of it are.
-		files = append(files, soleFiles(snapshot, t, &q)...)
+		files = append(files, samplesDroppedFiles(snapshot, t, &q)...)
 	}
 	set.explain(snapshot, t, kinds)
 	lists, err := set.openFiles(ctx, snapshot, files)

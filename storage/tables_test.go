@@ -79,7 +79,7 @@ func TestTablesInEveryLayout(t *testing.T) {
 			wantTables(t, r.store, want)
 		}
 		r.flush()
-		r.store.learnTablesAgain(t, want)
+		r.store.backfillTablesAgain(t, want)
 	}
 	r := newRig(t, nil)
 	if _, ok, err := r.store.Table(tenant, "absent"); ok || err != nil {
@@ -108,12 +108,12 @@ func (r *rig) rotate() {
 
 // learnTablesAgain compares what the indexes of the files tell with what the
 // flushes told. Samples that lost to another one of their time are not in files.
-func (s *Store) learnTablesAgain(t *testing.T, want tableUnion) {
+func (s *Store) backfillTablesAgain(t *testing.T, want tableUnion) {
 	t.Helper()
 	found := tableUnion{}
 	for f := range s.Snapshot().All() {
 		if f.Kind == catalog.Samples {
-			if err := s.learnFile(t.Context(), f, found); err != nil {
+			if err := s.backfillFile(t.Context(), f, found); err != nil {
 				t.Fatal(err)
 			}
 		}

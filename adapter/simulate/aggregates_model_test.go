@@ -98,7 +98,7 @@ func (w *told) writeSome() {
 		if w.rng.IntN(10) == 0 {
 			t = at / hourMillis * hourMillis // The edge of a bucket.
 		}
-		if t > now || w.soleOn(series.Day(t)) {
+		if t > now || w.samplesDroppedOn(series.Day(t)) {
 			continue
 		}
 		samples[t] = float64(w.rng.IntN(100))
@@ -109,9 +109,9 @@ func (w *told) writeSome() {
 	w.write(metricName(w.rng.IntN(modelledNames)), samples)
 }
 
-func (w *told) soleOn(day int64) bool {
+func (w *told) samplesDroppedOn(day int64) bool {
 	for f := range w.catalog.Snapshot().All() {
-		if f.Sole && f.Day <= day && day < f.Day+int64(f.Days) {
+		if f.SamplesDropped && f.Day <= day && day < f.Day+int64(f.Days) {
 			return true
 		}
 	}
@@ -146,7 +146,7 @@ func (w *told) holds() bool {
 	w.t.Helper()
 	finest := bucketMillis
 	for f := range w.catalog.Snapshot().All() {
-		if f.Sole {
+		if f.SamplesDropped {
 			finest = max(finest, f.Kind.Resolution())
 		}
 	}
@@ -185,7 +185,7 @@ func (w *told) listing() string {
 	var b strings.Builder
 	for f := range w.catalog.Snapshot().All() {
 		fmt.Fprintf(&b, "%s %s %s +%d days, level %d, seq %d, clean %d, sole %t, %d rows\n", f.Partition, f.Kind,
-			time.UnixMilli(f.Day*series.DayMillis).UTC().Format(time.DateOnly), f.Days, f.Level, f.Seq, f.Clean, f.Sole, f.Rows)
+			time.UnixMilli(f.Day*series.DayMillis).UTC().Format(time.DateOnly), f.Days, f.Level, f.Seq, f.Clean, f.SamplesDropped, f.Rows)
 	}
 	return b.String()
 }

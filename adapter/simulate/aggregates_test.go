@@ -96,10 +96,10 @@ func TestCoarserRulesAfterSamplesAreGone(t *testing.T) {
 	}
 	fine := 0
 	for f := range w.catalog.Snapshot().All() {
-		if f.Sole && f.Kind.Resolution() != bucketMillis {
+		if f.SamplesDropped && f.Kind.Resolution() != bucketMillis {
 			t.Errorf("aggregates of %s are all that is left of some time, although finer ones were kept", f.Kind)
 		}
-		if f.Sole {
+		if f.SamplesDropped {
 			fine++
 		}
 	}

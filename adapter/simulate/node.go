@@ -67,10 +67,10 @@ func openNode(ctx context.Context, dir string, c *clock, adjust func(*compactor.
 	if n.compactor, err = compactor.New(n.options); err != nil {
 		return nil, errors.Join(err, n.close())
 	}
-	return n, errors.Join(n.openRooms(log))
+	return n, errors.Join(n.openServices(log))
 }
 
-func (n *node) openRooms(log *slog.Logger) (err error) {
+func (n *node) openServices(log *slog.Logger) (err error) {
 	w := remote.DefaultOptions()
 	w.Sink, w.Logger = n.store, log
 	// The load is all in the past of the real clock or of nobody's: a request is

@@ -30,7 +30,7 @@ type sampleColumns struct {
 	histograms []byte
 	counts     []float64
 	sums       []float64
-	marks      []int32 // Rows that are staleness markers.
+	staleRows  []int32 // Rows that are staleness markers.
 
 	body []byte
 	bits []byte
@@ -64,7 +64,7 @@ func (c *sampleColumns) addFloats(s *series.Samples, from, to int) {
 	c.floats = addRun(c.floats, 1, to-from)
 	for i, v := range s.Values[from:to] {
 		if v != v && value.IsStaleNaN(v) {
-			c.marks = append(c.marks, int32(base+i))
+			c.staleRows = append(c.staleRows, int32(base+i))
 		}
 	}
 	if s.Starts == nil {
@@ -89,7 +89,7 @@ func (c *sampleColumns) addMixed(s *series.Samples, from, to int) (int, error) {
 			return 0, err
 		}
 		if s.IsStale(i) {
-			c.marks = append(c.marks, int32(len(c.times)))
+			c.staleRows = append(c.staleRows, int32(len(c.times)))
 		}
 		c.times = append(c.times, s.Times[i])
 		c.addStart(s.StartAt(i))
@@ -138,7 +138,7 @@ func (c *sampleColumns) flush(p *press) (openGroup, bool, error) {
 	}
 	err := c.flushAll(p, &g)
 	c.times, c.values, c.floats = c.times[:0], c.values[:0], c.floats[:0]
-	c.starts, c.started, c.marks = c.starts[:0], c.started[:0], c.marks[:0]
+	c.starts, c.started, c.staleRows = c.starts[:0], c.started[:0], c.staleRows[:0]
 	c.histograms, c.counts, c.sums = c.histograms[:0], c.counts[:0], c.sums[:0]
 	return g, true, err
 }
@@ -167,18 +167,18 @@ func (c *sampleColumns) flushValue(p *press, g *openGroup) error {
 
 // flushStale delays pages without a marker: see fillStale.
 func (c *sampleColumns) flushStale(p *press, g *openGroup) error {
-	if len(c.marks) == 0 {
+	if len(c.staleRows) == 0 {
 		return nil
 	}
 	if err := c.fillStale(p, c.time.rows-int64(g.rows)); err != nil {
 		return err
 	}
 	c.bits = appendZeros(c.bits[:0], (g.rows+7)/8)
-	for _, i := range c.marks {
+	for _, i := range c.staleRows {
 		c.bits[i/8] |= 1 << (i % 8)
 	}
 	b := bounds{min: []byte{0}, max: []byte{1}}
-	if len(c.marks) == g.rows {
+	if len(c.staleRows) == g.rows {
 		b.min[0] = 1
 	}
 	return c.stale.addPage(p, c.bits, g.rows, g.rows, b)

@@ -20,20 +20,20 @@ type change struct {
 // apply returns the snapshot after ch. It copies only the parts that ch touches
 // and, of the shelves they are on, the list of parts.
 func (s *Snapshot) apply(ch change) *Snapshot {
-	next := &Snapshot{version: ch.version, live: s.live, digest: s.digest, shelves: maps.Clone(s.shelves),
+	next := &Snapshot{version: ch.version, live: s.live, digest: s.digest, sets: maps.Clone(s.sets),
 		tables: s.tables, tablesState: s.tablesState, tombstones: s.tombstones, tombstonesState: s.tombstonesState}
-	if next.shelves == nil {
-		next.shelves = map[shelfKey]*shelf{}
+	if next.sets == nil {
+		next.sets = map[fileSetKey]*fileSet{}
 	}
 	if len(ch.facts) > 0 {
 		if next.tables = maps.Clone(s.tables); next.tables == nil {
 			next.tables = map[series.Tenant][]*Table{}
 		}
-		next.learn(ch.facts)
+		next.addFacts(ch.facts)
 	}
 	next.tablesState.complete = next.tablesState.complete || ch.complete
 	next.layTombstones(ch)
-	edits := map[shelfKey]map[partKey]*partEdit{}
+	edits := map[fileSetKey]map[partKey]*partEdit{}
 	for _, f := range ch.add {
 		e := editOf(edits, f)
 		e.add = append(e.add, f)
@@ -46,10 +46,10 @@ func (s *Snapshot) apply(ch change) *Snapshot {
 		next.digest -= f.checksum()
 	}
 	for k, parts := range edits {
-		if sh := next.shelves[k].apply(parts); len(sh.parts) > 0 {
-			next.shelves[k] = sh
+		if sh := next.sets[k].apply(parts); len(sh.parts) > 0 {
+			next.sets[k] = sh
 		} else {
-			delete(next.shelves, k)
+			delete(next.sets, k)
 		}
 	}
 	return next
@@ -61,8 +61,8 @@ type partEdit struct {
 	remove map[string]bool // By ID.
 }
 
-func editOf(edits map[shelfKey]map[partKey]*partEdit, f *File) *partEdit {
-	k := shelfKey{tenant: f.Tenant, kind: f.Kind}
+func editOf(edits map[fileSetKey]map[partKey]*partEdit, f *File) *partEdit {
+	k := fileSetKey{tenant: f.Tenant, kind: f.Kind}
 	if edits[k] == nil {
 		edits[k] = map[partKey]*partEdit{}
 	}
@@ -73,7 +73,7 @@ func editOf(edits map[shelfKey]map[partKey]*partEdit, f *File) *partEdit {
 }
 
 // apply merges the edited parts with the others. A nil shelf is an empty one.
-func (sh *shelf) apply(edits map[partKey]*partEdit) *shelf {
+func (sh *fileSet) apply(edits map[partKey]*partEdit) *fileSet {
 	var rest []*part
 	if sh != nil {
 		rest = sh.parts
@@ -91,7 +91,7 @@ func (sh *shelf) apply(edits map[partKey]*partEdit) *shelf {
 			next = append(next, p)
 		}
 	}
-	return &shelf{parts: append(next, rest...)}
+	return &fileSet{parts: append(next, rest...)}
 }
 
 func newPart(k partKey, before []*File, e *partEdit) *part {

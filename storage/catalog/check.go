@@ -67,7 +67,7 @@ func (in *inspection) read(ctx context.Context, t *tx) (err error) {
 	if err := eachRow(ctx, t, in.row, ``); err != nil {
 		return err
 	}
-	for _, look := range []func(context.Context, *tx) error{in.tables, in.tombstones, in.suspects, in.quarantine} {
+	for _, look := range []func(context.Context, *tx) error{in.tables, in.tombstones, in.orphanCandidates, in.quarantine} {
 		if err := look(ctx, t); err != nil {
 			return err
 		}

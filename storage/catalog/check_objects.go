@@ -7,8 +7,8 @@ import (
 
 // suspects finds damaged rows, and objects that are suspected to be nobody's
 // although a file names them.
-func (in *inspection) suspects(ctx context.Context, t *tx) error {
-	return eachSuspect(ctx, t, func(s Suspected, named bool, err error) error {
+func (in *inspection) orphanCandidates(ctx context.Context, t *tx) error {
+	return eachOrphanCandidate(ctx, t, func(s OrphanCandidate, named bool, err error) error {
 		if err != nil {
 			in.find("", err.Error())
 		}

@@ -161,7 +161,7 @@ func (w *edition) add(ctx context.Context, t *tx) error {
 	if len(w.edit.Add) == 0 {
 		return nil
 	}
-	insert, err := t.prepare(ctx, `INSERT INTO files (`+fileColumns+`) VALUES (`+questionMarks(fileColumnCount)+`) ON CONFLICT DO NOTHING`)
+	insert, err := t.prepare(ctx, `INSERT INTO files (`+fileColumns+`) VALUES (`+placeholderList(fileColumnCount)+`) ON CONFLICT DO NOTHING`)
 	if err != nil {
 		return fmt.Errorf("add files: %w", err)
 	}

@@ -106,7 +106,7 @@ func TestTampered(t *testing.T) {
 // and reading it is an error.
 func TestTamperedElsewhere(t *testing.T) {
 	whole, _ := sample(t)
-	named := Suspected{Name: "objects/file-5-1", At: 1}
+	named := OrphanCandidate{Name: "objects/file-5-1", At: 1}
 	tests := map[string]string{
 		"a receipt":                `UPDATE tombstones SET purged = purged + 1 WHERE id = 'tomb-5'`,
 		"a suspect":                `UPDATE suspects SET found_at = 1`,
@@ -126,7 +126,7 @@ func TestTamperedElsewhere(t *testing.T) {
 				t.Errorf("check found %v, %v", found, err)
 			}
 			_, receipt := c.Receipt(t.Context(), "tomb-5")
-			_, suspects := c.Suspects(t.Context(), time.Now().Add(time.Hour), 10)
+			_, suspects := c.OrphanCandidates(t.Context(), time.Now().Add(time.Hour), 10)
 			_, quarantined := c.Quarantined(t.Context())
 			if err := errors.Join(receipt, suspects, quarantined); !errors.Is(err, series.ErrCorrupt) {
 				t.Errorf("reading: %v", err)
@@ -283,7 +283,7 @@ func examineRest(t *testing.T, c *Catalog) string {
 			done++
 		}
 	}
-	suspects, err2 := c.Suspects(t.Context(), time.Now().Add(time.Hour), 100)
+	suspects, err2 := c.OrphanCandidates(t.Context(), time.Now().Add(time.Hour), 100)
 	quarantined, err3 := c.Quarantined(t.Context())
 	switch err := errors.Join(err, err2, err3); {
 	case errors.Is(err, series.ErrCorrupt):

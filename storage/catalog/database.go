@@ -124,4 +124,4 @@ func classifyScan(err error) error {
 }
 
 // questionMarks is a list of n placeholders.
-func questionMarks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
+func placeholderList(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }

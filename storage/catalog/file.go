@@ -84,9 +84,9 @@ type File struct {
 	// worked with. 0 for files that were flushed.
 	Clean int64
 	// Sole, of aggregates: the samples they were made of are not kept any more.
-	Sole    bool
-	Writer  string // The node that wrote the file.
-	Created int64  // Milliseconds.
+	SamplesDropped bool
+	Writer         string // The node that wrote the file.
+	Created        int64  // Milliseconds.
 }
 
 // Validate names the first field that cannot be. It is what lets pruning trust
@@ -116,7 +116,7 @@ func (f *File) fault() string {
 		return fmt.Sprintf("%d rows of %d series", f.Rows, f.Series)
 	case f.Level < 0 || f.Seq < 0 || f.Clean < 0:
 		return fmt.Sprintf("level %d, sequence %d, clean up to %d", f.Level, f.Seq, f.Clean)
-	case f.Sole && f.Kind.Resolution() == 0:
+	case f.SamplesDropped && f.Kind.Resolution() == 0:
 		return fmt.Sprintf("rows of kind %q cannot be all that is kept of others", f.Kind)
 	case f.MinT > f.MaxT:
 		return fmt.Sprintf("time range %d to %d is empty", f.MinT, f.MaxT)

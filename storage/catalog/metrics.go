@@ -9,15 +9,15 @@ import (
 )
 
 type metrics struct {
-	commits        *prometheus.CounterVec
-	commitSeconds  prometheus.Histogram
-	files          prometheus.Gauge
-	version        prometheus.Gauge
-	tombstones     prometheus.Gauge
-	suspects       prometheus.Gauge
-	quarantined    prometheus.Gauge
-	metadataWrites prometheus.Counter
-	metadataBytes  prometheus.Gauge
+	commits          *prometheus.CounterVec
+	commitSeconds    prometheus.Histogram
+	files            prometheus.Gauge
+	version          prometheus.Gauge
+	tombstones       prometheus.Gauge
+	orphanCandidates prometheus.Gauge
+	quarantined      prometheus.Gauge
+	metadataWrites   prometheus.Counter
+	metadataBytes    prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -44,7 +44,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "herringbone_catalog_tombstones",
 			Help: "Live tombstones: deletes and rules of retention that hide rows of files.",
 		}),
-		suspects: f.NewGauge(prometheus.GaugeOpts{
+		orphanCandidates: f.NewGauge(prometheus.GaugeOpts{
 			Name: "herringbone_catalog_suspects",
 			Help: "Objects that no file of the catalog names, as of the last look.",
 		}),
@@ -64,10 +64,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 }
 
 // watched is how much there is in the tables that the snapshot does not hold.
-type watched struct{ suspects, quarantined int64 }
+type watched struct{ orphanCandidates, quarantined int64 }
 
 func countWatched(ctx context.Context, t *tx) (w watched, err error) {
-	err = t.queryRow(ctx, `SELECT (SELECT count(*) FROM suspects), (SELECT count(*) FROM quarantine)`).Scan(&w.suspects, &w.quarantined)
+	err = t.queryRow(ctx, `SELECT (SELECT count(*) FROM suspects), (SELECT count(*) FROM quarantine)`).Scan(&w.orphanCandidates, &w.quarantined)
 	if err != nil {
 		return w, fmt.Errorf("count suspects and quarantined files: %w", err)
 	}
@@ -75,6 +75,6 @@ func countWatched(ctx context.Context, t *tx) (w watched, err error) {
 }
 
 func (m *metrics) watch(w watched) {
-	m.suspects.Set(float64(w.suspects))
+	m.orphanCandidates.Set(float64(w.orphanCandidates))
 	m.quarantined.Set(float64(w.quarantined))
 }

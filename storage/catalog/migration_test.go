@@ -53,7 +53,7 @@ func TestOldChecksums(t *testing.T) {
 	if f, row := r.File.checksum(), r.checksum(); f != 3648874478 || row != 3461820737 {
 		t.Errorf("got %d of the file, %d of the row", f, row)
 	}
-	for _, change := range []func(*File){func(f *File) { f.Clean = 1 }, func(f *File) { f.Sole = true }} {
+	for _, change := range []func(*File){func(f *File) { f.Clean = 1 }, func(f *File) { f.SamplesDropped = true }} {
 		changed := testFile("a", 1)
 		change(&changed)
 		if changed.checksum() == r.File.checksum() {

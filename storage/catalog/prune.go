@@ -15,7 +15,7 @@ import (
 // tags, the file's times and its metric names exclude; it never leaves out a
 // file that holds an answer.
 func (s *Snapshot) Files(tenant series.Tenant, kind Kind, minT, maxT int64, matchers ...*labels.Matcher) []*File {
-	sh := s.shelves[shelfKey{tenant: tenant, kind: kind}]
+	sh := s.sets[fileSetKey{tenant: tenant, kind: kind}]
 	if sh == nil || minT > maxT {
 		return nil
 	}
@@ -58,7 +58,7 @@ type Pruning struct {
 // file, so it is for people who ask why, not for queries.
 func (s *Snapshot) Explain(tenant series.Tenant, kind Kind, minT, maxT int64, matchers ...*labels.Matcher) Pruning {
 	var p Pruning
-	sh := s.shelves[shelfKey{tenant: tenant, kind: kind}]
+	sh := s.sets[fileSetKey{tenant: tenant, kind: kind}]
 	if sh == nil {
 		return p
 	}
@@ -85,7 +85,7 @@ func (s *Snapshot) Explain(tenant series.Tenant, kind Kind, minT, maxT int64, ma
 // within visits the parts that have a day in from … to. Parts of one length
 // stand together and in order of days, so the first and last are found by
 // bisection, once for each length.
-func (sh *shelf) within(from, to int64, visit func(*part)) {
+func (sh *fileSet) within(from, to int64, visit func(*part)) {
 	rest := sh.parts
 	for len(rest) > 0 {
 		days := rest[0].days

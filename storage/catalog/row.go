@@ -27,7 +27,7 @@ func (r *row) values() []any {
 	return []any{
 		f.ID, string(f.Tenant), string(f.Kind), f.Day, f.Days, f.Partition, f.Level, f.Name, f.Size,
 		hex.EncodeToString(f.SHA256[:]), f.Tail, int64(f.TailCRC), f.Rows, f.Series, f.MinT, f.MaxT,
-		f.MinName, f.MaxName, f.Seq, f.Writer, f.Created, f.Clean, number(f.Sole), r.changed, r.deletedAt, int64(r.checksum()),
+		f.MinName, f.MaxName, f.Seq, f.Writer, f.Created, f.Clean, number(f.SamplesDropped), r.changed, r.deletedAt, int64(r.checksum()),
 	}
 }
 
@@ -36,8 +36,8 @@ func (r *row) values() []any {
 func (f *File) collect(c *checksum) {
 	c.text(f.ID, string(f.Tenant), string(f.Kind), f.Partition, f.Name, string(f.SHA256[:]), f.MinName, f.MaxName, f.Writer)
 	c.numbers(f.Day, int64(f.Days), int64(f.Level), f.Size, f.Tail, int64(f.TailCRC), f.Rows, f.Series, f.MinT, f.MaxT, f.Seq, f.Created)
-	if f.Clean != 0 || f.Sole {
-		c.numbers(f.Clean, number(f.Sole))
+	if f.Clean != 0 || f.SamplesDropped {
+		c.numbers(f.Clean, number(f.SamplesDropped))
 	}
 }
 
@@ -82,7 +82,7 @@ func scanRow(from scanner) (row, error) {
 	if sole != 0 && sole != 1 {
 		return r, rowDamage(f, "its mark of being sole is neither 0 nor 1")
 	}
-	f.TailCRC, f.Sole = uint32(tailCRC), sole == 1
+	f.TailCRC, f.SamplesDropped = uint32(tailCRC), sole == 1
 	if n, err := hex.Decode(f.SHA256[:], []byte(sum256[:min(len(sum256), 64)])); err != nil || n != len(f.SHA256) || len(sum256) != 64 {
 		return r, rowDamage(f, "its SHA-256 cannot be read")
 	}

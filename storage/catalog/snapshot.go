@@ -21,7 +21,7 @@ type Snapshot struct {
 	version int64  // Of the last commit in it.
 	live    int64  // Number of files.
 	digest  uint32 // Sum of the checksums of their rows.
-	shelves map[shelfKey]*shelf
+	sets    map[fileSetKey]*fileSet
 
 	tables      map[series.Tenant][]*Table // Sorted by metric.
 	tablesState tablesState
@@ -31,13 +31,13 @@ type Snapshot struct {
 }
 
 // shelfKey: what a query always knows of a file.
-type shelfKey struct {
+type fileSetKey struct {
 	tenant series.Tenant
 	kind   Kind
 }
 
 // shelf holds one tenant's files of one kind.
-type shelf struct {
+type fileSet struct {
 	parts []*part // By days, then day, then key.
 }
 
@@ -66,8 +66,8 @@ func (s *Snapshot) Len() int { return int(s.live) }
 
 // Tenants returns the tenants that have live files, sorted.
 func (s *Snapshot) Tenants() []series.Tenant {
-	tenants := make([]series.Tenant, 0, len(s.shelves))
-	for k := range s.shelves {
+	tenants := make([]series.Tenant, 0, len(s.sets))
+	for k := range s.sets {
 		tenants = append(tenants, k.tenant)
 	}
 	slices.Sort(tenants)
@@ -77,7 +77,7 @@ func (s *Snapshot) Tenants() []series.Tenant {
 // Kinds returns the kinds that the tenant has live files of, sorted.
 func (s *Snapshot) Kinds(tenant series.Tenant) []Kind {
 	var kinds []Kind
-	for k := range s.shelves {
+	for k := range s.sets {
 		if k.tenant == tenant {
 			kinds = append(kinds, k.kind)
 		}
@@ -89,12 +89,12 @@ func (s *Snapshot) Kinds(tenant series.Tenant) []Kind {
 // All iterates over all live files: by tenant, kind and partition, and inside a
 // partition in the order they were written.
 func (s *Snapshot) All() iter.Seq[*File] {
-	keys := slices.SortedFunc(maps.Keys(s.shelves), func(a, b shelfKey) int {
+	keys := slices.SortedFunc(maps.Keys(s.sets), func(a, b fileSetKey) int {
 		return cmp.Or(cmp.Compare(a.tenant, b.tenant), cmp.Compare(a.kind, b.kind))
 	})
 	return func(yield func(*File) bool) {
 		for _, k := range keys {
-			for _, p := range s.shelves[k].parts {
+			for _, p := range s.sets[k].parts {
 				for _, f := range p.files {
 					if !yield(f) {
 						return
@@ -107,7 +107,7 @@ func (s *Snapshot) All() iter.Seq[*File] {
 
 // has reports whether f is live in s.
 func (s *Snapshot) has(f *File) bool {
-	sh := s.shelves[shelfKey{tenant: f.Tenant, kind: f.Kind}]
+	sh := s.sets[fileSetKey{tenant: f.Tenant, kind: f.Kind}]
 	if sh == nil {
 		return false
 	}

@@ -123,8 +123,8 @@ func TestMetrics(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, err = c.Suspect(t.Context(), []string{"v", "w"})
-	if err := errors.Join(err, c.Forget(t.Context(), []string{"v"}), c.Quarantine(t.Context(), "a", ""), c.Quarantine(t.Context(), "b", "")); err != nil {
+	_, err = c.AddOrphanCandidates(t.Context(), []string{"v", "w"})
+	if err := errors.Join(err, c.ForgetOrphanCandidates(t.Context(), []string{"v"}), c.Quarantine(t.Context(), "a", ""), c.Quarantine(t.Context(), "b", "")); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.Commit(t.Context(), Edit{Token: "last", Remove: []string{"b"}}); err != nil {
@@ -211,7 +211,7 @@ func sample(t *testing.T) (path string, want []File) {
 	if err := c.PutMetadata(t.Context(), "t", []series.Metadata{{Metric: "up", Help: "help"}}, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	_, err := c.Suspect(t.Context(), []string{"orphan"})
+	_, err := c.AddOrphanCandidates(t.Context(), []string{"orphan"})
 	if err := errors.Join(err, c.Quarantine(t.Context(), "file-5-1", "a page")); err != nil {
 		t.Fatal(err)
 	}

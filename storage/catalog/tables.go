@@ -201,7 +201,7 @@ func (s *Snapshot) Tables(tenant series.Tenant) []*Table { return s.tables[tenan
 func (s *Snapshot) TablesComplete() bool { return s.tablesState.complete }
 
 // learn puts the facts into s, which nobody else has yet.
-func (s *Snapshot) learn(facts []fact) {
+func (s *Snapshot) addFacts(facts []fact) {
 	byTenant := map[series.Tenant][]*Table{}
 	for i := range facts {
 		s.tablesState.add(facts[i])

@@ -41,7 +41,7 @@ func (a *Aggregates) Len() int { return len(a.Ends) }
 type Resolution struct {
 	Millis int64
 	// Sole: of some of the time and series, aggregates are all that is kept.
-	Sole bool
+	SamplesDropped bool
 }
 
 // AggregateSource answers reads that can do with aggregates.

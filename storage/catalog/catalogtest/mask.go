@@ -70,7 +70,7 @@ func compacted(t *testing.T, open Open) {
 	commit(t, c, add("1", file("old", 1)))
 	of := func(id string, kind catalog.Kind, clean int64, sole bool) catalog.File {
 		f := file(id, 1)
-		f.Kind, f.Seq, f.Clean, f.Sole = kind, 1, clean, sole
+		f.Kind, f.Seq, f.Clean, f.SamplesDropped = kind, 1, clean, sole
 		return f
 	}
 	files := []catalog.File{

@@ -8,7 +8,7 @@ import (
 	"herringbone/storage/catalog"
 )
 
-func suspects(t *testing.T, open Open) {
+func orphanCandidates(t *testing.T, open Open) {
 	start := time.UnixMilli(1_700_000_000_000)
 	now := start
 	c := open(t, clock(&now))
@@ -16,7 +16,7 @@ func suspects(t *testing.T, open Open) {
 	commit(t, c, catalog.Edit{Token: "2", Remove: []string{"removed"}})
 	list := func(before time.Time, limit int) (names []string) {
 		t.Helper()
-		found, err := open(t, clock(&now)).Suspects(t.Context(), before, limit)
+		found, err := open(t, clock(&now)).OrphanCandidates(t.Context(), before, limit)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -27,7 +27,7 @@ func suspects(t *testing.T, open Open) {
 	}
 	suspect := func(want int, names ...string) {
 		t.Helper()
-		if n, err := c.Suspect(t.Context(), names); err != nil || n != want {
+		if n, err := c.AddOrphanCandidates(t.Context(), names); err != nil || n != want {
 			t.Fatalf("%d suspects, %v; want %d", n, err, want)
 		}
 	}
@@ -44,7 +44,7 @@ func suspects(t *testing.T, open Open) {
 	}
 	same(t, "files", []string{"live"}, ids(all(c.Snapshot())))
 	for range 2 {
-		if err := c.Forget(t.Context(), []string{"objects/b", "objects/never"}); err != nil {
+		if err := c.ForgetOrphanCandidates(t.Context(), []string{"objects/b", "objects/never"}); err != nil {
 			t.Fatal(err)
 		}
 	}

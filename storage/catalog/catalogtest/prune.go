@@ -41,7 +41,7 @@ func randomHeld(r *rand.Rand, id string) held {
 	template := templates[r.IntN(len(templates))]
 	h := held{file: randomFile(r, id)}
 	f := &h.file
-	f.Tenant, f.Kind, f.Sole, f.MinT, f.MaxT = series.DefaultTenant, catalog.Samples, false, 1<<62, -1<<62
+	f.Tenant, f.Kind, f.SamplesDropped, f.MinT, f.MaxT = series.DefaultTenant, catalog.Samples, false, 1<<62, -1<<62
 	for len(h.series) < 1+r.IntN(3) {
 		ls := randomSeries(r)
 		if len(h.series) == 0 {

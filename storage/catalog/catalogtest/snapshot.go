@@ -38,7 +38,7 @@ func randomFile(r *rand.Rand, id string) catalog.File {
 	f.Days = days
 	f.Tenant = series.Tenant([]string{"default", "t1", "t2"}[r.IntN(3)])
 	f.Kind = []catalog.Kind{catalog.Samples, catalog.Samples, catalog.Exemplars, catalog.Aggregates(300_000)}[r.IntN(4)]
-	f.Sole = f.Kind.Resolution() > 0 && r.IntN(2) == 0
+	f.SamplesDropped = f.Kind.Resolution() > 0 && r.IntN(2) == 0
 	f.Partition = fmt.Sprintf("__name__~2=%d", r.IntN(2))
 	length := int64(days) * series.DayMillis
 	from, to := r.Int64N(length), r.Int64N(length)

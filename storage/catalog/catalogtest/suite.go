@@ -59,7 +59,7 @@ func Run(t *testing.T, place func(t *testing.T) Open) {
 		{"any history of tombstones is that of a model", tombstoneHistory},
 		{"old receipts are forgotten", forgottenReceipts},
 		{"which tombstones hide what", masks},
-		{"suspects", suspects},
+		{"suspects", orphanCandidates},
 		{"quarantine", quarantine},
 		{"totals", totals},
 	}

@@ -17,7 +17,7 @@ func (w *edition) tombstones(ctx context.Context, t *tx) error {
 	if err != nil {
 		return err
 	}
-	steps := []func(context.Context, *tx, *tombstonesState) error{w.purge, w.lift, w.bury}
+	steps := []func(context.Context, *tx, *tombstonesState) error{w.purge, w.lift, w.addTombstones}
 	for _, step := range steps {
 		if err := step(ctx, t, &st); err != nil {
 			return err
@@ -87,7 +87,7 @@ func (w *edition) alter(ctx context.Context, t *tx, st *tombstonesState, id stri
 }
 
 // bury adds the edit's own tombstones.
-func (w *edition) bury(ctx context.Context, t *tx, st *tombstonesState) error {
+func (w *edition) addTombstones(ctx context.Context, t *tx, st *tombstonesState) error {
 	for i := range w.edit.Tombstones {
 		now := w.edit.Tombstones[i].owned()
 		now.Seq = w.change.version
@@ -95,7 +95,7 @@ func (w *edition) bury(ctx context.Context, t *tx, st *tombstonesState) error {
 		if err != nil {
 			return fmt.Errorf("add tombstone %s: %w", now.ID, err)
 		}
-		n, err := affected(t.exec(ctx, `INSERT INTO tombstones (`+tombstoneColumns+`) VALUES (`+questionMarks(tombstoneColumnCount)+`) ON CONFLICT DO NOTHING`, values...))
+		n, err := affected(t.exec(ctx, `INSERT INTO tombstones (`+tombstoneColumns+`) VALUES (`+placeholderList(tombstoneColumnCount)+`) ON CONFLICT DO NOTHING`, values...))
 		switch {
 		case err != nil:
 			return fmt.Errorf("add tombstone %s: %w", now.ID, err)

@@ -10,7 +10,7 @@ import (
 
 // claim is a range of time in which a series' aggregates in one file are used
 // instead of its samples.
-type claim struct {
+type aggregateRange struct {
 	minT, maxT int64 // Milliseconds, both included; all of whole buckets.
 	hit        int   // Of the series' hits, the one in the file of aggregates.
 }
@@ -22,10 +22,10 @@ type claim struct {
 // no tombstone came since. If there may be other samples of the series in that
 // time, or other tombstones, its samples are read instead. If the samples are not
 // kept any more, the aggregates are right whatever came later.
-type claims []claim
+type aggregateRanges []aggregateRange
 
 // cover reports whether the claims have all of minT … maxT.
-func (c claims) cover(minT, maxT int64) bool {
+func (c aggregateRanges) cover(minT, maxT int64) bool {
 	for _, one := range c {
 		if one.minT <= minT && minT <= one.maxT {
 			if one.maxT >= maxT {
@@ -37,16 +37,16 @@ func (c claims) cover(minT, maxT int64) bool {
 	return false
 }
 
-func (c claims) meet(minT, maxT int64) bool {
-	return slices.ContainsFunc(c, func(o claim) bool { return o.minT <= maxT && o.maxT >= minT })
+func (c aggregateRanges) meet(minT, maxT int64) bool {
+	return slices.ContainsFunc(c, func(o aggregateRange) bool { return o.minT <= maxT && o.maxT >= minT })
 }
 
 // claims chooses which of the aggregates among a series' hits are used.
-func (s *aggregateSet) claims(hits []hit) claims {
-	var candidates claims
+func (s *aggregateSet) chooseRanges(hits []hit) aggregateRanges {
+	var candidates aggregateRanges
 	for i, h := range hits {
 		if file := s.aggregatesOf(h); file != nil {
-			if c := s.claim(i, file); c.minT <= c.maxT {
+			if c := s.usableRange(i, file); c.minT <= c.maxT {
 				candidates = append(candidates, c)
 			}
 		}
@@ -54,16 +54,16 @@ func (s *aggregateSet) claims(hits []hit) claims {
 	if candidates == nil {
 		return nil
 	}
-	slices.SortStableFunc(candidates, func(a, b claim) int {
+	slices.SortStableFunc(candidates, func(a, b aggregateRange) int {
 		return comparePreference(s.aggregatesOf(hits[a.hit]), s.aggregatesOf(hits[b.hit]))
 	})
-	var chosen claims
+	var chosen aggregateRanges
 	for i, c := range candidates {
 		if !chosen.meet(c.minT, c.maxT) && s.complete(hits, c, candidates[i+1:]) {
 			chosen = append(chosen, c)
 		}
 	}
-	slices.SortFunc(chosen, func(a, b claim) int { return cmp.Compare(a.minT, b.minT) })
+	slices.SortFunc(chosen, func(a, b aggregateRange) int { return cmp.Compare(a.minT, b.minT) })
 	return chosen
 }
 
@@ -73,33 +73,33 @@ func comparePreference(a, b *catalog.File) int {
 	switch {
 	case a.Kind != b.Kind:
 		return cmp.Compare(b.Kind.Resolution(), a.Kind.Resolution())
-	case a.Sole != b.Sole && a.Sole:
+	case a.SamplesDropped != b.SamplesDropped && a.SamplesDropped:
 		return -1
-	case a.Sole != b.Sole:
+	case a.SamplesDropped != b.SamplesDropped:
 		return 1
 	}
 	return cmp.Compare(b.Seq, a.Seq)
 }
 
 // claim is what a file's days have in common with the query's whole buckets.
-func (s *aggregateSet) claim(hit int, file *catalog.File) claim {
+func (s *aggregateSet) usableRange(hit int, file *catalog.File) aggregateRange {
 	first := file.Day * series.DayMillis
 	last := first + int64(file.Days)*series.DayMillis - 1
-	return claim{minT: max(first, s.minT), maxT: min(last, s.maxT), hit: hit}
+	return aggregateRange{minT: max(first, s.minT), maxT: min(last, s.maxT), hit: hit}
 }
 
 // complete reports whether nothing is known of the series in the range of c that
 // its aggregates do not tell. finer are the candidates behind c.
-func (s *aggregateSet) complete(hits []hit, c claim, finer claims) bool {
+func (s *aggregateSet) complete(hits []hit, c aggregateRange, finer aggregateRanges) bool {
 	file := s.aggregatesOf(hits[c.hit])
 	switch {
-	case file.Sole:
+	case file.SamplesDropped:
 		return true
 	case s.scans[hits[c.hit].order].mask.Of(hits[c.hit].labels).Meets(c.minT, c.maxT):
 		return false
 	}
 	for _, o := range finer {
-		if left := s.aggregatesOf(hits[o.hit]); left.Sole && o.minT <= c.maxT && o.maxT >= c.minT {
+		if left := s.aggregatesOf(hits[o.hit]); left.SamplesDropped && o.minT <= c.maxT && o.maxT >= c.minT {
 			// Samples there are not the whole truth: the choice is between aggregates.
 			return left.Seq <= file.Seq && o.minT == c.minT && o.maxT == c.maxT
 		}
@@ -114,7 +114,7 @@ func (s *aggregateSet) complete(hits []hit, c claim, finer claims) bool {
 
 // news reports whether a hit may have samples in the range of c that were not
 // among those which the file of aggregates was made of.
-func (s *aggregateSet) news(h hit, file *catalog.File, c claim) bool {
+func (s *aggregateSet) news(h hit, file *catalog.File, c aggregateRange) bool {
 	switch {
 	case h.memory != nil:
 		return h.memory.holds(c.minT, c.maxT)

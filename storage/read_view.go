@@ -19,7 +19,7 @@ const maxLooks = 100
 // No tombstone came between the two: a delete flushes what it hides before it
 // commits, so memory of before it together with files of after it would show some
 // of that and not the rest.
-func (s *Store) moment() ([]*generation, *catalog.Snapshot, error) {
+func (s *Store) readView() ([]*generation, *catalog.Snapshot, error) {
 	before := s.catalog.Snapshot().TombstonesVersion()
 	for range maxLooks {
 		generations, err := s.generations()

@@ -11,12 +11,12 @@ import (
 // Suspected is an object that no file of the catalog, live or removed, names. No
 // edit can add it any more, so it can be removed when it was suspected for long
 // enough.
-type Suspected struct {
+type OrphanCandidate struct {
 	Name string
 	At   int64 // When it was first suspected, in milliseconds.
 }
 
-func (s *Suspected) checksum() uint32 {
+func (s *OrphanCandidate) checksum() uint32 {
 	c := newChecksum()
 	c.text(s.Name)
 	c.numbers(s.At)
@@ -29,11 +29,11 @@ func (s *Suspected) checksum() uint32 {
 // suspected cannot be added any more, so the caller leaves out what is young:
 // somebody may be about to commit it. Names should come in batches of some
 // thousands at most, because commits wait meanwhile.
-func (c *Catalog) Suspect(ctx context.Context, names []string) (int, error) {
+func (c *Catalog) AddOrphanCandidates(ctx context.Context, names []string) (int, error) {
 	now := c.opts.now().UnixMilli()
 	var n int
 	err := c.alone(ctx, func(t *tx) (err error) {
-		n, err = suspect(ctx, t, names, now)
+		n, err = addOrphanCandidates(ctx, t, names, now)
 		return err
 	})
 	if err != nil {
@@ -42,7 +42,7 @@ func (c *Catalog) Suspect(ctx context.Context, names []string) (int, error) {
 	return n, nil
 }
 
-func suspect(ctx context.Context, t *tx, names []string, now int64) (n int, err error) {
+func addOrphanCandidates(ctx context.Context, t *tx, names []string, now int64) (n int, err error) {
 	look, err := t.prepare(ctx, `SELECT count(*) FROM files WHERE name = ?`)
 	if err != nil {
 		return 0, fmt.Errorf("look for files: %w", err)
@@ -59,7 +59,7 @@ func suspect(ctx context.Context, t *tx, names []string, now int64) (n int, err 
 		if files > 0 {
 			continue
 		}
-		s := Suspected{Name: name, At: now}
+		s := OrphanCandidate{Name: name, At: now}
 		if _, err := insert.ExecContext(ctx, s.Name, s.At, int64(s.checksum())); err != nil {
 			return n, fmt.Errorf("write suspect %.200q: %w", name, err)
 		}
@@ -70,9 +70,9 @@ func suspect(ctx context.Context, t *tx, names []string, now int64) (n int, err 
 
 // Suspects returns up to limit objects that were first suspected before a time,
 // the longest suspected first. None of them is named by a file.
-func (c *Catalog) Suspects(ctx context.Context, before time.Time, limit int) ([]Suspected, error) {
-	var list []Suspected
-	collect := func(s Suspected, named bool, err error) error {
+func (c *Catalog) OrphanCandidates(ctx context.Context, before time.Time, limit int) ([]OrphanCandidate, error) {
+	var list []OrphanCandidate
+	collect := func(s OrphanCandidate, named bool, err error) error {
 		if err == nil && named { // What is removed for being nobody's must be nobody's.
 			err = fmt.Errorf("suspect %.200q is named by a file: %w", s.Name, series.ErrCorrupt)
 		}
@@ -80,7 +80,7 @@ func (c *Catalog) Suspects(ctx context.Context, before time.Time, limit int) ([]
 		return err
 	}
 	err := c.db.look(ctx, func(t *tx) error {
-		return eachSuspect(ctx, t, collect, `WHERE s.found_at < ? ORDER BY s.found_at, s.name LIMIT ?`, before.UnixMilli(), limit)
+		return eachOrphanCandidate(ctx, t, collect, `WHERE s.found_at < ? ORDER BY s.found_at, s.name LIMIT ?`, before.UnixMilli(), limit)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list suspects: %w", err)
@@ -90,7 +90,7 @@ func (c *Catalog) Suspects(ctx context.Context, before time.Time, limit int) ([]
 
 // eachSuspect visits the rows of suspects s that the condition selects. Damage
 // of a single one is given to the visitor, who decides.
-func eachSuspect(ctx context.Context, t *tx, visit func(s Suspected, named bool, err error) error, where string, args ...any) error {
+func eachOrphanCandidate(ctx context.Context, t *tx, visit func(s OrphanCandidate, named bool, err error) error, where string, args ...any) error {
 	rows, err := t.query(ctx, `SELECT s.name, s.found_at, s.checksum, CASE WHEN f.id IS NULL THEN 0 ELSE 1 END
 		FROM suspects s LEFT JOIN files f ON f.name = s.name `+where, args...)
 	if err != nil {
@@ -98,7 +98,7 @@ func eachSuspect(ctx context.Context, t *tx, visit func(s Suspected, named bool,
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var s Suspected
+		var s OrphanCandidate
 		var sum, named int64
 		if err := rows.Scan(&s.Name, &s.At, &sum, &named); err != nil {
 			return fmt.Errorf("read suspects: %w", err)
@@ -119,7 +119,7 @@ func eachSuspect(ctx context.Context, t *tx, visit func(s Suspected, named bool,
 
 // Forget drops suspects: their objects are gone. A name that is not suspected is
 // no error.
-func (c *Catalog) Forget(ctx context.Context, names []string) error {
+func (c *Catalog) ForgetOrphanCandidates(ctx context.Context, names []string) error {
 	err := c.alone(ctx, func(t *tx) error {
 		forget, err := t.prepare(ctx, `DELETE FROM suspects WHERE name = ?`)
 		if err != nil {

@@ -11,13 +11,13 @@ import (
 // gone is an error if samples are asked for of which only aggregates are kept: less
 // than there was would be taken for all. What a query may be answered with instead
 // was chosen before, see choose.
-func (q *querier) gone(ctx context.Context, t series.Tenant, query series.Query) error {
-	if q.marks != nil || q.aggregates == nil || query.NoSamples {
+func (q *querier) checkSamplesKept(ctx context.Context, t series.Tenant, query series.Query) error {
+	if q.substitutions != nil || q.aggregates == nil || query.NoSamples {
 		return nil
 	}
 	var sole int64
 	for _, r := range q.aggregates.Resolutions(t, query) {
-		if r.Sole {
+		if r.SamplesDropped {
 			sole = max(sole, r.Millis)
 		}
 	}
@@ -31,7 +31,7 @@ func (q *querier) gone(ctx context.Context, t series.Tenant, query series.Query)
 	for _, m := range query.Matchers {
 		texts = append(texts, m.String())
 	}
-	return &goneError{expr: "{" + strings.Join(texts, ",") + "}", why: "samples were asked for", sole: sole}
+	return &samplesDroppedError{expr: "{" + strings.Join(texts, ",") + "}", why: "samples were asked for", droppedBelow: sole}
 }
 
 // refusedKey is that of the begunWriter's refused in the context of a remote-read.

@@ -10,8 +10,8 @@ import (
 
 // sole returns the aggregates of a partition key that are all that is kept of
 // some samples, and have days in common with a unit.
-func (p *planner) sole(sh *shelf, u Unit) (found []*catalog.File) {
-	for kin, shelves := range p.kin {
+func (p *planner) samplesDropped(sh *partitionFiles, u Unit) (found []*catalog.File) {
+	for kin, shelves := range p.siblings {
 		if kin.tenant != sh.tenant || kin.kind.Resolution() == 0 {
 			continue
 		}
@@ -20,7 +20,7 @@ func (p *planner) sole(sh *shelf, u Unit) (found []*catalog.File) {
 				continue
 			}
 			for _, f := range of.files {
-				if f.Sole && meet(fileUnit(f), u) {
+				if f.SamplesDropped && meet(fileUnit(f), u) {
 					found = append(found, f)
 				}
 			}
@@ -34,9 +34,9 @@ func (p *planner) sole(sh *shelf, u Unit) (found []*catalog.File) {
 // so all its days with samples must be theirs, see also beside; samples are not
 // merged with those of days that are Sole, because then they could never become
 // so.
-func (p *planner) covered(sh *shelf, u Unit, lower, own []*catalog.File) bool {
+func (p *planner) covered(sh *partitionFiles, u Unit, lower, own []*catalog.File) bool {
 	if sh.kind.Resolution() == 0 {
-		return !slices.ContainsFunc(p.sole(sh, u), func(f *catalog.File) bool { return !fileUnit(f).Contains(u) })
+		return !slices.ContainsFunc(p.samplesDropped(sh, u), func(f *catalog.File) bool { return !fileUnit(f).Contains(u) })
 	}
 	days := map[int64]bool{}
 	for _, f := range slices.Concat(lower, own) {
@@ -47,7 +47,7 @@ func (p *planner) covered(sh *shelf, u Unit, lower, own []*catalog.File) bool {
 	if !p.beside(sh, u, days) {
 		return false
 	}
-	samples := p.byKey[shelfKey{sh.tenant, catalog.Samples, sh.partition}]
+	samples := p.byKey[partitionKey{sh.tenant, catalog.Samples, sh.partition}]
 	if samples == nil {
 		return true
 	}
@@ -62,11 +62,11 @@ func (p *planner) covered(sh *shelf, u Unit, lower, own []*catalog.File) bool {
 }
 
 // coarsen plans coarser aggregates where the samples for them are gone.
-func (p *planner) coarsen(sh *shelf) {
+func (p *planner) coarsen(sh *partitionFiles) {
 	if sh.kind.Resolution() == 0 {
 		return
 	}
-	soles := slices.DeleteFunc(slices.Clone(sh.files), func(f *catalog.File) bool { return !f.Sole })
+	soles := slices.DeleteFunc(slices.Clone(sh.files), func(f *catalog.File) bool { return !f.SamplesDropped })
 	for _, u := range topUnits(soles) {
 		for _, r := range p.due(sh, u.Unit) {
 			if p.coarsest(sh, r, u.Unit) && p.calm(u) {
@@ -78,19 +78,19 @@ func (p *planner) coarsen(sh *shelf) {
 
 // coarsest reports whether no coarser Sole aggregates of the unit would do for
 // the rule as well.
-func (p *planner) coarsest(sh *shelf, r *Rule, u Unit) bool {
+func (p *planner) coarsest(sh *partitionFiles, r *Rule, u Unit) bool {
 	finer := func(kind catalog.Kind) bool {
 		return r.Resolution > kind.Resolution() && r.Resolution%kind.Resolution() == 0
 	}
 	if !finer(sh.kind) {
 		return false
 	}
-	return !slices.ContainsFunc(p.sole(sh, u), func(f *catalog.File) bool {
+	return !slices.ContainsFunc(p.samplesDropped(sh, u), func(f *catalog.File) bool {
 		return finer(f.Kind) && f.Kind.Resolution() > sh.kind.Resolution() || f.Kind == r.kind()
 	})
 }
 
-func (p *planner) addCoarsen(sh *shelf, u *unitFiles, r *Rule) {
+func (p *planner) addCoarsen(sh *partitionFiles, u *unitFiles, r *Rule) {
 	old := p.aggregates(sh, r.kind(), u.Unit)
 	if p.fresh(old, u, nil) {
 		return
@@ -100,7 +100,7 @@ func (p *planner) addCoarsen(sh *shelf, u *unitFiles, r *Rule) {
 		Inputs: append(inputs(union(u.lower, nil), false), inputs(old, true)...), Rules: []*Rule{r},
 		Why: fmt.Sprintf("%s due, samples gone", r.kind()),
 	}
-	if p.Barren[j.ID()] || slices.ContainsFunc(j.Inputs, func(f Input) bool { return p.taken[f.ID] }) {
+	if p.NoOps[j.ID()] || slices.ContainsFunc(j.Inputs, func(f Input) bool { return p.taken[f.ID] }) {
 		return
 	}
 	p.add(j)
@@ -110,9 +110,9 @@ func (p *planner) addCoarsen(sh *shelf, u *unitFiles, r *Rule) {
 // stand in the way of Sole aggregates of another resolution: queries take the
 // coarsest, for all days of its unit, and then none that it overlaps. So the days
 // of the finer must all be days of the coarser.
-func (p *planner) beside(sh *shelf, u Unit, days map[int64]bool) bool {
+func (p *planner) beside(sh *partitionFiles, u Unit, days map[int64]bool) bool {
 	others := map[catalog.Kind]map[int64]bool{}
-	for _, f := range p.sole(sh, u) {
+	for _, f := range p.samplesDropped(sh, u) {
 		if f.Kind == sh.kind {
 			continue
 		}

@@ -51,16 +51,16 @@ var (
 )
 
 // shelves shows what a catalog has, as of each scrape.
-type shelves struct{ catalog *catalog.Catalog }
+type catalogCollector struct{ catalog *catalog.Catalog }
 
 // Describe implements prometheus.Collector.
-func (*shelves) Describe(ch chan<- *prometheus.Desc) {
+func (*catalogCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- descFiles
 	ch <- descBytes
 }
 
 // Collect implements prometheus.Collector.
-func (s *shelves) Collect(ch chan<- prometheus.Metric) {
+func (s *catalogCollector) Collect(ch chan<- prometheus.Metric) {
 	for _, l := range levelsOf(s.catalog.Snapshot()) {
 		level := strconv.Itoa(l.Level)
 		ch <- prometheus.MustNewConstMetric(descFiles, prometheus.GaugeValue, float64(l.Files), level, l.Kind)

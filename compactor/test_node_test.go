@@ -26,7 +26,7 @@ import (
 
 // yard is a catalog and a bucket with files whose bytes mean nothing, a clock
 // that stands, and a compactor whose jobs are what a test makes them.
-type yard struct {
+type testNode struct {
 	*Compactor
 	t       *testing.T
 	now     time.Time
@@ -37,9 +37,9 @@ type yard struct {
 	jobs    *fakeJobs
 }
 
-func newYard(t *testing.T, change func(*Options)) *yard {
+func newTestNode(t *testing.T, change func(*Options)) *testNode {
 	t.Helper()
-	y := &yard{t: t, now: time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC), root: scratch(t), metrics: prometheus.NewRegistry()}
+	y := &testNode{t: t, now: time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC), root: scratch(t), metrics: prometheus.NewRegistry()}
 	o := catalog.DefaultOptions()
 	o.Now = func() time.Time { return y.now }
 	var err error
@@ -55,7 +55,7 @@ func newYard(t *testing.T, change func(*Options)) *yard {
 }
 
 // rebuild makes the compactor anew, as after a restart with other options.
-func (y *yard) rebuild(change func(*Options)) {
+func (y *testNode) rebuild(change func(*Options)) {
 	y.t.Helper()
 	y.metrics = prometheus.NewRegistry()
 	o := DefaultOptions()
@@ -74,7 +74,7 @@ func (y *yard) rebuild(change func(*Options)) {
 }
 
 // add commits files, each made of what change says.
-func (y *yard) add(changes ...func(*catalog.File)) []catalog.File {
+func (y *testNode) add(changes ...func(*catalog.File)) []catalog.File {
 	y.t.Helper()
 	e := catalog.Edit{Token: ulid.Make().String()}
 	for _, change := range changes {
@@ -85,7 +85,7 @@ func (y *yard) add(changes ...func(*catalog.File)) []catalog.File {
 }
 
 // file writes an object and describes it; it is not in the catalog.
-func (y *yard) file(change func(*catalog.File)) catalog.File {
+func (y *testNode) file(change func(*catalog.File)) catalog.File {
 	y.t.Helper()
 	id := ulid.Make().String()
 	f := catalog.File{
@@ -104,7 +104,7 @@ func (y *yard) file(change func(*catalog.File)) catalog.File {
 	return f
 }
 
-func (y *yard) put(name string, body []byte) {
+func (y *testNode) put(name string, body []byte) {
 	y.t.Helper()
 	w, err := y.bucket.Create(context.Background(), name)
 	if err != nil {
@@ -118,7 +118,7 @@ func (y *yard) put(name string, body []byte) {
 	}
 }
 
-func (y *yard) commit(e catalog.Edit) *catalog.Snapshot {
+func (y *testNode) commit(e catalog.Edit) *catalog.Snapshot {
 	y.t.Helper()
 	if e.Token == "" {
 		e.Token = ulid.Make().String()
@@ -130,7 +130,7 @@ func (y *yard) commit(e catalog.Edit) *catalog.Snapshot {
 	return s
 }
 
-func (y *yard) path(name string) string {
+func (y *testNode) path(name string) string {
 	y.t.Helper()
 	p, err := y.bucket.Path(name)
 	if err != nil {
@@ -139,13 +139,13 @@ func (y *yard) path(name string) string {
 	return p
 }
 
-func (y *yard) has(name string) bool {
+func (y *testNode) has(name string) bool {
 	_, err := os.Stat(y.path(name))
 	return err == nil
 }
 
 // live is the IDs of the live files, sorted.
-func (y *yard) live() []string {
+func (y *testNode) live() []string {
 	var ids []string
 	for f := range y.catalog.Snapshot().All() {
 		ids = append(ids, f.ID)
@@ -154,7 +154,7 @@ func (y *yard) live() []string {
 	return ids
 }
 
-func (y *yard) must(err error) {
+func (y *testNode) must(err error) {
 	y.t.Helper()
 	if err != nil {
 		y.t.Fatal(err)
@@ -162,7 +162,7 @@ func (y *yard) must(err error) {
 }
 
 // metric is the sum of all values of a metric, whatever its labels.
-func (y *yard) metric(name string) float64 {
+func (y *testNode) metric(name string) float64 {
 	y.t.Helper()
 	families, err := y.metrics.Gather()
 	y.must(err)
@@ -181,7 +181,7 @@ func (y *yard) metric(name string) float64 {
 }
 
 // on puts a file's rows between two ages, in days.
-func (y *yard) on(older, newer int) func(*catalog.File) {
+func (y *testNode) on(older, newer int) func(*catalog.File) {
 	return func(f *catalog.File) {
 		today := series.Day(y.now.UnixMilli())
 		f.Day, f.Days = today-int64(older), older-newer+1

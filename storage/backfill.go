@@ -19,7 +19,7 @@ const tablesToken = "tables"
 // once. It reads the index of one file at a time. If a file is damaged, the
 // tables of the others are told and it is tried again at the next start: a query
 // for what is in that file is an error anyway.
-func (s *Store) learnTables(ctx context.Context) error {
+func (s *Store) backfillTables(ctx context.Context) error {
 	snapshot := s.catalog.Snapshot()
 	if snapshot.TablesComplete() {
 		return nil
@@ -31,7 +31,7 @@ func (s *Store) learnTables(ctx context.Context) error {
 		if f.Kind != catalog.Samples {
 			continue
 		}
-		err := s.learnFile(ctx, f, found)
+		err := s.backfillFile(ctx, f, found)
 		switch {
 		case errors.Is(err, series.ErrCorrupt):
 			s.log.Error("a damaged file's columns are not known to SQL", "err", err)
@@ -50,7 +50,7 @@ func (s *Store) learnTables(ctx context.Context) error {
 	return nil
 }
 
-func (s *Store) learnFile(ctx context.Context, f *catalog.File, found tableUnion) error {
+func (s *Store) backfillFile(ctx context.Context, f *catalog.File, found tableUnion) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

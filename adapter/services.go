@@ -20,7 +20,7 @@ import (
 
 // openRooms gives the store to the rooms that write to it and read from it, and
 // their handlers to routes.
-func (n *node) openRooms(c *cellar) error {
+func (n *node) openServices(c *stores) error {
 	s := c.store
 	var err error
 	if n.compactor, err = n.openCompactor(c); err != nil {
