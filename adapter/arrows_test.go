@@ -14,32 +14,35 @@ import (
 
 const module = "herringbone/"
 
-// The house of the design: arrows only go down, and rooms on one floor do not
-// know each other. A folder not named here has no place in the house.
+// The layers of the design: imports only go down, and packages of one layer do
+// not import each other. A folder not named here has no place in the tree.
 var (
-	words      = []string{"storage/series", "storage/fsys"}
-	downstairs = append([]string{"storage/catalog", "storage/block", "storage/bucket", "storage/wal"}, words...)
+	vocabulary = []string{"storage/series", "storage/aggregate", "storage/fsys", "storage/instrument"}
+	foundation = append([]string{"storage/catalog", "storage/block", "storage/bucket", "storage/wal"}, vocabulary...)
 
 	mayImport = map[string][]string{
-		"storage/series":  nil,
-		"storage/fsys":    nil,
-		"storage/catalog": words,
-		"storage/block":   words,
-		"storage/bucket":  words,
-		"storage/wal":     words,
+		"storage/series":     nil,
+		"storage/aggregate":  {"storage/series"},
+		"storage/fsys":       nil,
+		"storage/instrument": nil,
 
-		"storage":   downstairs,
-		"compactor": downstairs,
-		"remote":    downstairs,
-		"promql":    downstairs,
-		"sql":       downstairs,
-		"ring":      downstairs,
+		"storage/catalog": vocabulary,
+		"storage/block":   vocabulary,
+		"storage/bucket":  vocabulary,
+		"storage/wal":     vocabulary,
 
-		"adapter":       append([]string{"adapter/bench", "adapter/shell", "adapter/simulate", "storage", "compactor", "remote", "promql", "sql", "ring"}, downstairs...),
-		"adapter/bench": append([]string{"sql"}, words...), // DuckDB, to compare with.
-		"adapter/shell": append([]string{"sql"}, words...), // The formats of answers.
+		"storage":   foundation,
+		"compactor": foundation,
+		"remote":    foundation,
+		"promql":    foundation,
+		"sql":       foundation,
+		"ring":      foundation,
+
+		"adapter":       append([]string{"adapter/bench", "adapter/shell", "adapter/simulate", "storage", "compactor", "remote", "promql", "sql", "ring"}, foundation...),
+		"adapter/bench": append([]string{"sql"}, vocabulary...), // DuckDB, to compare with.
+		"adapter/shell": append([]string{"sql"}, vocabulary...), // The formats of answers.
 		// A node under a clock of its own.
-		"adapter/simulate": append([]string{"adapter/bench", "storage", "compactor", "remote", "promql"}, downstairs...),
+		"adapter/simulate": append([]string{"adapter/bench", "storage", "compactor", "remote", "promql"}, foundation...),
 	}
 )
 
@@ -138,9 +141,9 @@ func under(path, prefix string) bool {
 	return path == prefix || strings.HasPrefix(path, prefix+"/")
 }
 
-// room is the folder of the table that a folder belongs to: a package of tests
+// entry is the folder of the table that a folder belongs to: a package of tests
 // or an internal package belongs to the folder it is in.
-func room(folder string) string {
+func entry(folder string) string {
 	for f := folder; f != "."; f = filepath.ToSlash(filepath.Dir(f)) {
 		if _, ok := mayImport[f]; ok {
 			return f
@@ -151,9 +154,9 @@ func room(folder string) string {
 
 func TestArrowsGoDown(t *testing.T) {
 	for _, s := range sources(t) {
-		from := room(s.folder)
+		from := entry(s.folder)
 		if from == "" {
-			t.Errorf("%s: folder %s has no place in the house", s.file, s.folder)
+			t.Errorf("%s: folder %s has no place in the table", s.file, s.folder)
 			continue
 		}
 		for _, p := range s.imports {
@@ -164,7 +167,7 @@ func TestArrowsGoDown(t *testing.T) {
 			if isTestPackage(path) && !s.test {
 				t.Errorf("%s imports %s, a package for tests", s.file, p)
 			}
-			if to := room(path); to != from && !slices.Contains(mayImport[from], to) {
+			if to := entry(path); to != from && !slices.Contains(mayImport[from], to) {
 				t.Errorf("%s imports %s: no arrow goes from %s to %s", s.file, p, from, to)
 			}
 		}
@@ -181,7 +184,7 @@ func TestOneDoorEach(t *testing.T) {
 				t.Errorf("%s imports testing", s.file)
 			}
 			for dependency, door := range doors {
-				if under(p, dependency) && !under(s.folder, door) && !slices.Contains(twoDoors[dependency], room(s.folder)) {
+				if under(p, dependency) && !under(s.folder, door) && !slices.Contains(twoDoors[dependency], entry(s.folder)) {
 					t.Errorf("%s imports %s, whose door is %s", s.file, p, door)
 				}
 			}
@@ -191,7 +194,7 @@ func TestOneDoorEach(t *testing.T) {
 
 // The top of the repository is fixed.
 func TestTopLevel(t *testing.T) {
-	folders := []string{"adapter", "remote", "storage", "ring", "compactor", "promql", "sql", "deploy"}
+	folders := []string{"adapter", "remote", "storage", "ring", "compactor", "promql", "sql", "deploy", "docs"}
 	files := []string{"go.mod", "go.sum", "README.md", "Makefile", "LICENSE", "ARCHITECTURE.md", "DECISIONS.md", "CHANGELOG.md"}
 	ignored := []string{"bin", "data"} // What make run makes; see .gitignore.
 	entries, err := os.ReadDir("..")
@@ -216,23 +219,23 @@ func TestArrowTable(t *testing.T) {
 		from, to string
 		ok       bool
 	}{
-		"a room to the cellar":           {"remote", "storage/series", true},
-		"the attic to a room":            {"adapter", "promql", true},
+		"a service to the foundation":    {"remote", "storage/series", true},
+		"the wiring to a service":        {"adapter", "promql", true},
 		"the store to its files":         {"storage", "storage/block", true},
-		"a room to a room":               {"remote", "promql", false},
-		"a room to the store":            {"promql", "storage", false},
+		"a service to a service":         {"remote", "promql", false},
+		"a service to the store":         {"promql", "storage", false},
 		"up":                             {"storage/series", "storage", false},
-		"sideways in the cellar":         {"storage/wal", "storage/block", false},
-		"a room to the attic":            {"promql", "adapter", false},
+		"sideways in the foundation":     {"storage/wal", "storage/block", false},
+		"a service to the wiring":        {"promql", "adapter", false},
 		"the load programs to the store": {"adapter/bench", "storage", false},
 	}
 	for name, tt := range tests {
-		if ok := slices.Contains(mayImport[room(tt.from)], room(tt.to)); ok != tt.ok {
+		if ok := slices.Contains(mayImport[entry(tt.from)], entry(tt.to)); ok != tt.ok {
 			t.Errorf("%s: allowed is %v", name, ok)
 		}
 	}
-	if room("storage/fsys/fsystest") != "storage/fsys" || room("kitchen/sink") != "" || room("storages") != "" {
-		t.Error("room finds the wrong folder")
+	if entry("storage/fsys/fsystest") != "storage/fsys" || entry("no/such") != "" || entry("storages") != "" {
+		t.Error("entry finds the wrong folder")
 	}
 	if !under("github.com/alecthomas/kingpin/v2", "github.com/alecthomas/kingpin") || under("modernc.org/sqlitex", "modernc.org/sqlite") {
 		t.Error("under is wrong")

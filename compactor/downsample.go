@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
 
+	"herringbone/storage/aggregate"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
 )
@@ -21,7 +22,7 @@ type downsampler struct {
 	wanted    bool
 	histogram bool  // It has one, so it has no aggregates.
 	fed       int64 // Samples, without staleness markers.
-	buckets   series.Aggregates
+	buckets   aggregate.Buckets
 }
 
 // downsamplers are those of all resolutions of a job.
@@ -95,7 +96,7 @@ func (d downsamplers) add(s *series.Samples) {
 			one.buckets.Reset()
 		default:
 			one.fed += real
-			series.AppendAggregates(&one.buckets, s, one.resolution)
+			aggregate.Append(&one.buckets, s, one.resolution)
 		}
 	}
 }

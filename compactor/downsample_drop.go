@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"herringbone/storage/aggregate"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
 )
@@ -22,8 +23,8 @@ type dropper struct {
 	down downsamplers
 
 	samples, buckets []part
-	combined         series.Aggregates
-	scratch          series.Aggregates
+	combined         aggregate.Buckets
+	scratch          aggregate.Buckets
 }
 
 func (w *work) dropSamples() error {

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"herringbone/storage/aggregate"
 	"herringbone/storage/block"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
@@ -48,15 +49,15 @@ func aggregatesOf(all map[string]*series.Samples, resolution int64) flat {
 			histograms = histograms || s.HistogramAt(i) != nil
 		}
 		if !histograms {
-			a := &series.Aggregates{}
-			series.AppendAggregates(a, s, resolution)
+			a := &aggregate.Buckets{}
+			aggregate.Append(a, s, resolution)
 			out[key] = bucketTexts(a)
 		}
 	}
 	return out
 }
 
-func bucketTexts(a *series.Aggregates) map[int64]string {
+func bucketTexts(a *aggregate.Buckets) map[int64]string {
 	bits := math.Float64bits
 	out := map[int64]string{}
 	for i, end := range a.Ends {
@@ -83,7 +84,7 @@ func (r *rig) buckets(resolution int64) flat {
 	return out
 }
 
-func (r *rig) readBuckets(f *catalog.File) map[string]*series.Aggregates {
+func (r *rig) readBuckets(f *catalog.File) map[string]*aggregate.Buckets {
 	r.t.Helper()
 	o := r.open(f)
 	defer o.Close()
@@ -91,9 +92,9 @@ func (r *rig) readBuckets(f *catalog.File) map[string]*series.Aggregates {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	all := map[string]*series.Aggregates{}
+	all := map[string]*aggregate.Buckets{}
 	for _, ref := range b.Select(nil, math.MinInt64, math.MaxInt64, 0) {
-		a := &series.Aggregates{}
+		a := &aggregate.Buckets{}
 		if err := b.Read(ref, math.MinInt64, math.MaxInt64, a); err != nil {
 			r.t.Fatal(err)
 		}
@@ -329,8 +330,8 @@ func TestCleanOfSoleAggregates(t *testing.T) {
 	want := aggregatesOf(seen, fiveMinutes)
 	minT, maxT := first+2*hour+60_000, first+3*hour
 	for key, s := range seen {
-		a := &series.Aggregates{}
-		series.AppendAggregates(a, s, fiveMinutes)
+		a := &aggregate.Buckets{}
+		aggregate.Append(a, s, fiveMinutes)
 		for i := range a.Len() {
 			if from, to := a.Times(i); to >= minT && from <= maxT {
 				delete(want[key], a.Ends[i])

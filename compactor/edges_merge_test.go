@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"herringbone/storage/aggregate"
 	"herringbone/storage/block"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
@@ -168,30 +169,30 @@ func checkDigests[T any](t *testing.T, original func() T, digestOf func(T) diges
 
 // A column could otherwise be wrong in aggregates that are all that is left.
 func TestADigestTellsAggregatesApart(t *testing.T) {
-	original := func() *series.Aggregates {
-		s, a := &series.Samples{}, &series.Aggregates{}
+	original := func() *aggregate.Buckets {
+		s, a := &series.Samples{}, &aggregate.Buckets{}
 		for i := range int64(20) {
 			s.AppendFloat(1000+i*60_000, float64(i*i%7), 0)
 		}
-		series.AppendAggregates(a, s, fiveMinutes)
+		aggregate.Append(a, s, fiveMinutes)
 		return a
 	}
-	digestOf := func(a *series.Aggregates) (d digest) {
+	digestOf := func(a *aggregate.Buckets) (d digest) {
 		d.addBuckets(a)
 		return d
 	}
-	checkDigests(t, original, digestOf, map[string]func(*series.Aggregates){
-		"end":        func(a *series.Aggregates) { a.Ends[1]++ },
-		"first time": func(a *series.Aggregates) { a.FirstTimes[1]++ },
-		"last time":  func(a *series.Aggregates) { a.LastTimes[1]-- },
-		"first":      func(a *series.Aggregates) { a.Firsts[1]++ },
-		"last":       func(a *series.Aggregates) { a.Lasts[1]++ },
-		"count":      func(a *series.Aggregates) { a.Counts[1]++ },
-		"stale":      func(a *series.Aggregates) { a.Stales[1]++ },
-		"min":        func(a *series.Aggregates) { a.Mins[1]-- },
-		"max":        func(a *series.Aggregates) { a.Maxs[1]++ },
-		"sum":        func(a *series.Aggregates) { a.Sums[1]++ },
-		"increase":   func(a *series.Aggregates) { a.Increases[1]++ },
+	checkDigests(t, original, digestOf, map[string]func(*aggregate.Buckets){
+		"end":        func(a *aggregate.Buckets) { a.Ends[1]++ },
+		"first time": func(a *aggregate.Buckets) { a.FirstTimes[1]++ },
+		"last time":  func(a *aggregate.Buckets) { a.LastTimes[1]-- },
+		"first":      func(a *aggregate.Buckets) { a.Firsts[1]++ },
+		"last":       func(a *aggregate.Buckets) { a.Lasts[1]++ },
+		"count":      func(a *aggregate.Buckets) { a.Counts[1]++ },
+		"stale":      func(a *aggregate.Buckets) { a.Stales[1]++ },
+		"min":        func(a *aggregate.Buckets) { a.Mins[1]-- },
+		"max":        func(a *aggregate.Buckets) { a.Maxs[1]++ },
+		"sum":        func(a *aggregate.Buckets) { a.Sums[1]++ },
+		"increase":   func(a *aggregate.Buckets) { a.Increases[1]++ },
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"herringbone/storage/aggregate"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
 )
@@ -45,7 +46,7 @@ func (w *work) cleanBuckets(in Input, t target) error {
 // writeBuckets merges aggregates into those of the target's resolution.
 func (w *work) writeBuckets(sources []*source, t target) error {
 	to := w.newOutputs(t, sources)
-	var combined, scratch series.Aggregates
+	var combined, scratch aggregate.Buckets
 	for walk := (walk{sources: sources}); ; {
 		parts := walk.next()
 		if len(parts) == 0 {
@@ -73,7 +74,7 @@ func (w *work) writeBuckets(sources []*source, t target) error {
 
 // combine makes the aggregates of one series out of its parts, which are of
 // different times. Two parts of one bucket, cut where two files meet, become one.
-func (w *work) combine(dst, scratch *series.Aggregates, parts []part, resolution int64) error {
+func (w *work) combine(dst, scratch *aggregate.Buckets, parts []part, resolution int64) error {
 	dst.Reset()
 	slices.SortFunc(parts, func(a, b part) int { return cmp.Compare(a.ref.MinT, b.ref.MinT) })
 	rows, samples := int64(0), int64(0)
@@ -92,7 +93,7 @@ func (w *work) combine(dst, scratch *series.Aggregates, parts []part, resolution
 		w.buckets.in += p.ref.Rows
 		w.buckets.cutBuckets(&p.Input, p.mask, scratch)
 		rows, samples = rows+int64(scratch.Len()), samples+totalOf(scratch.Counts)
-		series.Coarsen(dst, scratch, resolution)
+		aggregate.Coarsen(dst, scratch, resolution)
 	}
 	if n := totalOf(dst.Counts); n != samples {
 		return differ("aggregates of %v are of %d samples, there were %d", parts[0].ref.Labels, n, samples)
@@ -103,11 +104,11 @@ func (w *work) combine(dst, scratch *series.Aggregates, parts []part, resolution
 
 // cutBuckets drops buckets that have a hidden time between their first and their
 // last: of what they are made of nobody knows any more which part is hidden.
-func (t *ledger) cutBuckets(in *Input, mask catalog.Mask, a *series.Aggregates) {
+func (t *ledger) cutBuckets(in *Input, mask catalog.Mask, a *aggregate.Buckets) {
 	if len(mask) == 0 {
 		return
 	}
-	var kept series.Aggregates
+	var kept aggregate.Buckets
 	for i := range a.Len() {
 		first, last := a.Times(i)
 		at := slices.IndexFunc(mask, func(by *catalog.Tombstone) bool { return by.MinT <= last && by.MaxT >= first })

@@ -10,6 +10,7 @@ import (
 	"github.com/oklog/ulid/v2"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"herringbone/storage/aggregate"
 	"herringbone/storage/block"
 	"herringbone/storage/bucket"
 	"herringbone/storage/catalog"
@@ -160,7 +161,7 @@ func (o *outputs) addSamples(window int64, ls labels.Labels, s *series.Samples) 
 }
 
 // addBuckets adds all aggregates of one series.
-func (o *outputs) addBuckets(ls labels.Labels, a *series.Aggregates) error {
+func (o *outputs) addBuckets(ls labels.Labels, a *aggregate.Buckets) error {
 	if a.Len() == 0 {
 		return nil
 	}

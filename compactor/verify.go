@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"herringbone/storage/aggregate"
 	"herringbone/storage/block"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
@@ -134,7 +135,7 @@ func (d *digest) addFloats(values ...float64) {
 }
 
 // addBuckets adds aggregates of the series that was begun.
-func (d *digest) addBuckets(a *series.Aggregates) {
+func (d *digest) addBuckets(a *aggregate.Buckets) {
 	for i := range a.Len() {
 		d.times = mix(mix(mix(d.times, uint64(a.Ends[i])), uint64(a.FirstTimes[i])), uint64(a.LastTimes[i]))
 		d.values = mix(mix(d.values, math.Float64bits(a.Firsts[i])), math.Float64bits(a.Lasts[i]))
@@ -266,7 +267,7 @@ func (w *work) digestOfBuckets(r io.ReaderAt, f *catalog.File) (d digest, err er
 	if err != nil {
 		return d, wrong(f, err)
 	}
-	var a series.Aggregates
+	var a aggregate.Buckets
 	for _, ref := range b.Select(nil, math.MinInt64, math.MaxInt64, 0) {
 		d.addSeries(ref.Labels)
 		a.Reset()

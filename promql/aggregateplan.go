@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/storage"
 
+	"herringbone/storage/aggregate"
 	"herringbone/storage/series"
 )
 
@@ -58,7 +59,7 @@ func (q *query) plan(ctx context.Context) (*aggregatePlan, error) {
 	return p, nil
 }
 
-func (p *aggregatePlan) known(s *selector) []series.Resolution {
+func (p *aggregatePlan) known(s *selector) []aggregate.Resolution {
 	return p.substitutions.source.Resolutions(p.tenant, s.query())
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/prometheus/prompb"
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"herringbone/storage/aggregate"
 	"herringbone/storage/series"
 	"herringbone/storage/series/seriestest"
 )
@@ -36,7 +37,7 @@ func steady(t *testing.T) *seriestest.Memory {
 	return m
 }
 
-var bothResolutions = []series.Resolution{{Millis: 5 * testMinute}, {Millis: testHour}}
+var bothResolutions = []aggregate.Resolution{{Millis: 5 * testMinute}, {Millis: testHour}}
 
 func aggregatedAPI(t *testing.T, d *downsampled) http.Handler {
 	return testAPI(t, d.Memory, func(o *Options) { o.Source, o.Aggregates = d, d }).Handler()
@@ -44,13 +45,13 @@ func aggregatedAPI(t *testing.T, d *downsampled) http.Handler {
 
 func TestChosenResolution(t *testing.T) {
 	const far, near = "at=7200", "at=7260"
-	sole := []series.Resolution{{Millis: 5 * testMinute, SamplesDropped: true}, {Millis: testHour}}
+	sole := []aggregate.Resolution{{Millis: 5 * testMinute, SamplesDropped: true}, {Millis: testHour}}
 	tests := map[string]struct {
 		expr  string
 		step  string // "": instant.
 		times string
 		limit string
-		known []series.Resolution
+		known []aggregate.Resolution
 		want  string // What explain says, or an error.
 	}{
 		"the coarsest that is exact":                        {"sum(rate(c_total[1h]))", "3600", far, "", bothResolutions, "aggregates of 1h"},
@@ -74,8 +75,8 @@ func TestChosenResolution(t *testing.T) {
 		"nothing is aggregated":                             {"max_over_time(g[1h])", "3600", far, "", nil, "samples"},
 		"samples are gone, and it fits":                     {"max_over_time(g[1h])", "300", far, "", sole, "aggregates of 5m (times and ranges are not multiples of 1h, but of 5m)"},
 		"samples are gone, and it does not fit":             {"max_over_time(g[1h])", "60", far, "", sole, "aggregates of 5m, approximately (times and ranges are not multiples of 5m, but of 1m)"},
-		"what is left cannot be made a coarser one":         {"max_over_time(g[1h])", "3600", far, "", []series.Resolution{{Millis: 5 * testMinute, SamplesDropped: true}, {Millis: 12 * testMinute}}, "aggregates of 5m, combined to 1h"},
-		"what is left does not go together":                 {"max_over_time(g[1h])", "60", far, "", []series.Resolution{{Millis: 5 * testMinute, SamplesDropped: true}, {Millis: 12 * testMinute, SamplesDropped: true}}, "error: no aggregates can be made of all that is kept, but of some of the time only aggregates of 12m are kept"},
+		"what is left cannot be made a coarser one":         {"max_over_time(g[1h])", "3600", far, "", []aggregate.Resolution{{Millis: 5 * testMinute, SamplesDropped: true}, {Millis: 12 * testMinute}}, "aggregates of 5m, combined to 1h"},
+		"what is left does not go together":                 {"max_over_time(g[1h])", "60", far, "", []aggregate.Resolution{{Millis: 5 * testMinute, SamplesDropped: true}, {Millis: 12 * testMinute, SamplesDropped: true}}, "error: no aggregates can be made of all that is kept, but of some of the time only aggregates of 12m are kept"},
 		"samples are gone that the function needs":          {"stddev_over_time(g[1h])", "3600", far, "", sole, "error: g: stddev_over_time needs samples, but of some of the time only aggregates of 5m are kept; ask for a later time"},
 		"samples are gone that were asked for":              {"max_over_time(g[1h])", "3600", far, "raw", sole, "error: g: samples were asked for, but of some of the time only aggregates of 5m are kept; ask for a later time"},
 		"a word that is no resolution":                      {"g", "", far, "coarse", bothResolutions, `error: max_source_resolution must be a duration, "raw" or "auto"`},
@@ -131,7 +132,7 @@ func TestApproximateAnswers(t *testing.T) {
 		"average within an aggregation": {"sum(avg_over_time(g[1h])) + 1", 7260, "91.5"},
 		"at a time of its own within arithmetic and a sign": {"-(g @ 7260)", 100, "-120"},
 	}
-	d := &downsampled{Memory: steady(t), share: 10, known: []series.Resolution{{Millis: testHour, SamplesDropped: true}}}
+	d := &downsampled{Memory: steady(t), share: 10, known: []aggregate.Resolution{{Millis: testHour, SamplesDropped: true}}}
 	h := aggregatedAPI(t, d)
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -155,7 +156,7 @@ func TestApproximateAnswers(t *testing.T) {
 // Remote-read knows samples only: where they were dropped it must not answer with
 // less as if that were all. Labels are no samples.
 func TestRemoteReadOfDroppedSamplesIsAnError(t *testing.T) {
-	d := &downsampled{Memory: steady(t), known: []series.Resolution{{Millis: testHour}}}
+	d := &downsampled{Memory: steady(t), known: []aggregate.Resolution{{Millis: testHour}}}
 	h := aggregatedAPI(t, d)
 	for _, kind := range []prompb.ReadRequest_ResponseType{prompb.ReadRequest_SAMPLES, prompb.ReadRequest_STREAMED_XOR_CHUNKS} {
 		d.known[0].SamplesDropped = false
@@ -176,7 +177,7 @@ func TestRemoteReadOfDroppedSamplesIsAnError(t *testing.T) {
 type vanishing struct{ *downsampled }
 
 func (v vanishing) Select(ctx context.Context, tenant series.Tenant, q series.Query) (series.Set, error) {
-	v.known = []series.Resolution{{Millis: testHour, SamplesDropped: true}}
+	v.known = []aggregate.Resolution{{Millis: testHour, SamplesDropped: true}}
 	return v.downsampled.Select(ctx, tenant, q)
 }
 
@@ -204,7 +205,7 @@ type brokenAggregates struct {
 	err error
 }
 
-func (b brokenAggregates) SelectAggregates(context.Context, series.Tenant, series.AggregateQuery) (series.AggregateSet, error) {
+func (b brokenAggregates) SelectAggregates(context.Context, series.Tenant, aggregate.Query) (aggregate.Set, error) {
 	return nil, fmt.Errorf("file x: %w", b.err)
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"herringbone/storage/aggregate"
 	"herringbone/storage/series"
 )
 
@@ -19,12 +20,12 @@ type year struct {
 	series.Source
 	all        []labels.Labels
 	samples    *series.Samples // The same for all.
-	aggregates map[int64]*series.Aggregates
+	aggregates map[int64]*aggregate.Buckets
 	only       int64 // The one resolution that is known.
 }
 
 func newYear(n int) *year {
-	y := &year{samples: &series.Samples{}, aggregates: map[int64]*series.Aggregates{}}
+	y := &year{samples: &series.Samples{}, aggregates: map[int64]*aggregate.Buckets{}}
 	for i := range n {
 		y.all = append(y.all, labels.FromStrings("__name__", "x_total", "i", fmt.Sprint(i)))
 	}
@@ -32,8 +33,8 @@ func newYear(n int) *year {
 		y.samples.AppendFloat(i*testMinute+1234, float64(i%10_000), 0)
 	}
 	for _, r := range []int64{5 * testMinute, testHour} {
-		y.aggregates[r] = &series.Aggregates{}
-		series.AppendAggregates(y.aggregates[r], y.samples, r)
+		y.aggregates[r] = &aggregate.Buckets{}
+		aggregate.Append(y.aggregates[r], y.samples, r)
 	}
 	return y
 }
@@ -42,11 +43,11 @@ func (y *year) Select(_ context.Context, _ series.Tenant, q series.Query) (serie
 	return &yearSet{of: y, query: q}, nil
 }
 
-func (y *year) Resolutions(series.Tenant, series.Query) []series.Resolution {
-	return []series.Resolution{{Millis: y.only}}
+func (y *year) Resolutions(series.Tenant, series.Query) []aggregate.Resolution {
+	return []aggregate.Resolution{{Millis: y.only}}
 }
 
-func (y *year) SelectAggregates(_ context.Context, _ series.Tenant, q series.AggregateQuery) (series.AggregateSet, error) {
+func (y *year) SelectAggregates(_ context.Context, _ series.Tenant, q aggregate.Query) (aggregate.Set, error) {
 	return &yearBuckets{yearSet{of: y, query: q.Query}, q}, nil
 }
 
@@ -63,10 +64,10 @@ func (s *yearSet) At() series.Series { return &yearSeries{s, s.of.all[s.next-1]}
 
 type yearBuckets struct {
 	yearSet
-	wanted series.AggregateQuery
+	wanted aggregate.Query
 }
 
-func (s *yearBuckets) At() series.AggregateSeries {
+func (s *yearBuckets) At() aggregate.Series {
 	return &yearBucketSeries{yearSeries{&s.yearSet, s.of.all[s.next-1]}, s.wanted}
 }
 
@@ -86,17 +87,17 @@ func (s *yearSeries) Read(dst *series.Samples) error {
 
 type yearBucketSeries struct {
 	yearSeries
-	wanted series.AggregateQuery
+	wanted aggregate.Query
 }
 
-func (s *yearBucketSeries) Read(samples *series.Samples, buckets *series.Aggregates) error {
+func (s *yearBucketSeries) Read(samples *series.Samples, buckets *aggregate.Buckets) error {
 	samples.Reset()
 	buckets.Reset()
 	a := s.set.of.aggregates[s.set.of.only]
 	from, to := a.Range(s.set.query.MinT, s.set.query.MaxT)
 	part := a.Slice(from, to)
 	part.Keep(s.wanted.Columns)
-	series.Coarsen(buckets, &part, s.wanted.Resolution)
+	aggregate.Coarsen(buckets, &part, s.wanted.Resolution)
 	return nil
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/promql/promqltest"
 
+	"herringbone/storage/aggregate"
 	"herringbone/storage/series"
 	"herringbone/storage/series/seriestest"
 )
@@ -37,7 +38,7 @@ type downsampled struct {
 	*seriestest.Memory
 	salt  uint64
 	share uint64 // Of ten units, so many have aggregates.
-	known []series.Resolution
+	known []aggregate.Resolution
 	// sole: units that end by then have lost their samples.
 	sole int64
 
@@ -49,9 +50,9 @@ func (d *downsampled) Select(ctx context.Context, t series.Tenant, q series.Quer
 	return d.Memory.Select(ctx, t, q)
 }
 
-func (d *downsampled) Resolutions(series.Tenant, series.Query) []series.Resolution { return d.known }
+func (d *downsampled) Resolutions(series.Tenant, series.Query) []aggregate.Resolution { return d.known }
 
-func (d *downsampled) SelectAggregates(ctx context.Context, t series.Tenant, q series.AggregateQuery) (series.AggregateSet, error) {
+func (d *downsampled) SelectAggregates(ctx context.Context, t series.Tenant, q aggregate.Query) (aggregate.Set, error) {
 	d.aggregated.Add(1)
 	all := q.Query
 	all.MinT, all.MaxT = math.MinInt64/2, math.MaxInt64/2
@@ -69,10 +70,10 @@ func (d *downsampled) covered(ls labels.Labels, unit int64) bool {
 type downsampledSet struct {
 	series.Set
 	of    *downsampled
-	query series.AggregateQuery
+	query aggregate.Query
 }
 
-func (s *downsampledSet) At() series.AggregateSeries {
+func (s *downsampledSet) At() aggregate.Series {
 	return &downsampledSeries{set: s, series: s.Set.At()}
 }
 
@@ -83,7 +84,7 @@ type downsampledSeries struct {
 
 func (s *downsampledSeries) Labels() labels.Labels { return s.series.Labels() }
 
-func (s *downsampledSeries) Read(samples *series.Samples, buckets *series.Aggregates) error {
+func (s *downsampledSeries) Read(samples *series.Samples, buckets *aggregate.Buckets) error {
 	samples.Reset()
 	buckets.Reset()
 	var all series.Samples
@@ -100,7 +101,7 @@ func (s *downsampledSeries) Read(samples *series.Samples, buckets *series.Aggreg
 	return nil
 }
 
-func (s *downsampledSeries) unit(unit int64, all *series.Samples, from, to int, samples *series.Samples, buckets *series.Aggregates) {
+func (s *downsampledSeries) unit(unit int64, all *series.Samples, from, to int, samples *series.Samples, buckets *aggregate.Buckets) {
 	q := s.set.query
 	part := &series.Samples{}
 	part.AppendRange(all, from, to)
@@ -110,9 +111,9 @@ func (s *downsampledSeries) unit(unit int64, all *series.Samples, from, to int, 
 		return
 	}
 	part.Histograms = nil
-	stored, made := &series.Aggregates{}, &series.Aggregates{}
-	series.AppendAggregates(stored, part, q.Coarsest)
-	if series.Coarsen(made, stored, q.Resolution); q.Columns&series.AggregateIncrease != 0 && !stored.TellsResets() {
+	stored, made := &aggregate.Buckets{}, &aggregate.Buckets{}
+	aggregate.Append(stored, part, q.Coarsest)
+	if aggregate.Coarsen(made, stored, q.Resolution); q.Columns&aggregate.Increase != 0 && !stored.TellsResets() {
 		made = stored
 	}
 	for i := range made.Len() {
@@ -298,7 +299,7 @@ func TestAggregatesAnswerAsSamplesDo(t *testing.T) {
 	asked, used, aligned := 0, 0, 0
 	for range 12 {
 		m := downsampledMemory(rng)
-		for _, known := range [][]series.Resolution{{{Millis: 5 * testMinute}}, {{Millis: 5 * testMinute}, {Millis: testHour}}} {
+		for _, known := range [][]aggregate.Resolution{{{Millis: 5 * testMinute}}, {{Millis: 5 * testMinute}, {Millis: testHour}}} {
 			d := &downsampled{Memory: m, salt: rng.Uint64(), share: 5 + uint64(rng.IntN(6)), known: known}
 			raw := NewQueryable(m, series.DefaultTenant, 0)
 			q := NewQueryable(d, series.DefaultTenant, 0).withAggregates(d)
@@ -356,7 +357,7 @@ func compareAggregated(a, b *prom.Result) string {
 func TestHistogramsBeforeBuckets(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1)) // Any samples do.
 	m := downsampledMemory(rng)
-	d := &downsampled{Memory: m, share: 10, known: []series.Resolution{{Millis: 5 * testMinute}}}
+	d := &downsampled{Memory: m, share: 10, known: []aggregate.Resolution{{Millis: 5 * testMinute}}}
 	plain, e := aggregateEngine(1, false), aggregateEngine(1, false)
 	raw, q := NewQueryable(m, series.DefaultTenant, 0), NewQueryable(d, series.DefaultTenant, 0).withAggregates(d)
 	for from := range int64(60) {

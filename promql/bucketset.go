@@ -8,10 +8,11 @@ import (
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 	"github.com/prometheus/prometheus/util/annotations"
 
+	"herringbone/storage/aggregate"
 	"herringbone/storage/series"
 )
 
-// bucketSet presents a series.AggregateSet, which is opened at the first Next,
+// bucketSet presents an aggregate.Set, which is opened at the first Next,
 // as series of samples: a bucket is one sample at the time of one of its own.
 // What the sample's value is depends on the column that the selector's function
 // asks for.
@@ -20,8 +21,8 @@ type bucketSet struct {
 	substitutions *substitutions
 	samples       seriesSet // The same Select without aggregates.
 
-	set     series.AggregateSet
-	current series.AggregateSeries
+	set     aggregate.Set
+	current aggregate.Series
 	err     error
 
 	// Of the series whose iterator was handed out last: functions on rows are
@@ -66,7 +67,7 @@ func (s *bucketSet) open() error {
 		return err
 	}
 	c := s.choice
-	wanted := series.AggregateQuery{Query: s.samples.query, Resolution: c.combined, Coarsest: c.resolution, Columns: c.reads}
+	wanted := aggregate.Query{Query: s.samples.query, Resolution: c.combined, Coarsest: c.resolution, Columns: c.reads}
 	set, err := s.substitutions.source.SelectAggregates(s.samples.ctx, tenant, wanted)
 	if err != nil {
 		return sourceError(err)
@@ -76,13 +77,13 @@ func (s *bucketSet) open() error {
 	return nil
 }
 
-func (s *bucketSet) At() storage.Series                { return &bucketSeries{AggregateSeries: s.current, set: s} }
+func (s *bucketSet) At() storage.Series                { return &bucketSeries{Series: s.current, set: s} }
 func (s *bucketSet) Err() error                        { return s.err }
 func (s *bucketSet) Warnings() annotations.Annotations { return nil }
 
-// bucketSeries presents one series.AggregateSeries.
+// bucketSeries presents one aggregate.Series.
 type bucketSeries struct {
-	series.AggregateSeries
+	aggregate.Series
 	set *bucketSet
 }
 
@@ -101,7 +102,7 @@ func (s *bucketSeries) Iterator(reuse chunkenc.Iterator) chunkenc.Iterator {
 func (s *bucketSeries) read(it *iterator) {
 	m := &s.set.merger
 	m.rows = false
-	if err := s.AggregateSeries.Read(&m.samples, &m.buckets); err != nil {
+	if err := s.Series.Read(&m.samples, &m.buckets); err != nil {
 		it.fail(err)
 		return
 	}
@@ -110,7 +111,7 @@ func (s *bucketSeries) read(it *iterator) {
 			it.fail(err)
 			return
 		}
-		it.read(&promSeries{series: onlySamples{s.AggregateSeries}, set: &s.set.samples})
+		it.read(&promSeries{series: onlySamples{s.Series}, set: &s.set.samples})
 		return
 	}
 	it.samples.Reset()
@@ -140,7 +141,7 @@ func (s *bucketSeries) lead(it *iterator) error {
 		return err
 	}
 	all, before := &series.Samples{}, &series.Samples{} // The merger has those of rows.
-	if err := s.set.samples.widened(onlySamples{s.AggregateSeries}).Read(all); err != nil {
+	if err := s.set.samples.widened(onlySamples{s.Series}).Read(all); err != nil {
 		return err
 	}
 	if _, to := all.Range(math.MinInt64, it.samples.Times[0]-1); to > 0 {
@@ -171,8 +172,8 @@ func (s *bucketSeries) needsSamples(m *merger) bool {
 }
 
 // onlySamples is a series.Series of the samples alone.
-type onlySamples struct{ series.AggregateSeries }
+type onlySamples struct{ aggregate.Series }
 
 func (s onlySamples) Read(dst *series.Samples) error {
-	return s.AggregateSeries.Read(dst, &series.Aggregates{})
+	return s.Series.Read(dst, &aggregate.Buckets{})
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/util/annotations"
 
+	"herringbone/storage/aggregate"
 	"herringbone/storage/series"
 )
 
@@ -21,7 +22,7 @@ type choice struct {
 	// fit into the selector's windows.
 	combined int64
 	column   column
-	reads    series.AggregateColumns
+	reads    aggregate.Columns
 	// approximate: whole buckets do not fit into the selector's windows; a bucket
 	// counts where its last sample lies.
 	approximate bool
@@ -70,7 +71,7 @@ func millisText(ms int64) string {
 //
 // An error means that there is no answer: the samples that one would need are
 // gone. It wraps series.ErrInvalid.
-func choose(s *selector, known []series.Resolution, limit resolutionLimit) (*choice, error) {
+func choose(s *selector, known []aggregate.Resolution, limit resolutionLimit) (*choice, error) {
 	c := &choice{column: s.column, reads: s.reads, scale: 1}
 	var sole []int64
 	for _, r := range known {
@@ -117,7 +118,7 @@ func madeOf(resolution int64, sole []int64) bool {
 }
 
 // take chooses without regard to what is gone.
-func (c *choice) take(s *selector, known []series.Resolution, sole []int64, limit resolutionLimit) {
+func (c *choice) take(s *selector, known []aggregate.Resolution, sole []int64, limit resolutionLimit) {
 	for _, r := range known {
 		if r.Millis >= c.droppedBelow && !madeOf(r.Millis, sole) {
 			continue

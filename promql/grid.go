@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"herringbone/storage/aggregate"
 	"herringbone/storage/series"
 )
 
@@ -16,7 +17,7 @@ type selector struct {
 	// buckets answer it exactly if their resolution divides grid; 0: any does.
 	grid   int64
 	column column
-	reads  series.AggregateColumns // Of the aggregates that answer it.
+	reads  aggregate.Columns // Of the aggregates that answer it.
 	// samples says why it needs samples whatever the grid; "": it does not.
 	samples string
 	// minT … maxT are the samples that the engine will ask for.
@@ -99,7 +100,7 @@ func (v *surveyor) subquery(n *parser.SubqueryExpr, s scope) scope {
 
 func (v *surveyor) instant(n *parser.VectorSelector, parent parser.Node, s scope) {
 	found := v.selector(n, s, v.lookback)
-	found.column, found.reads = columnLast, series.AggregateLast
+	found.column, found.reads = columnLast, aggregate.Last
 	if call, ok := parent.(*parser.Call); ok && call.Func.Name == "start_timestamp" {
 		found.samples = "start_timestamp needs samples"
 	}

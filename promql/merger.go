@@ -3,6 +3,7 @@ package promql
 import (
 	"slices"
 
+	"herringbone/storage/aggregate"
 	"herringbone/storage/series"
 )
 
@@ -23,32 +24,32 @@ const (
 // columnUse is what a function does with buckets.
 type columnUse struct {
 	column column
-	reads  series.AggregateColumns
+	reads  aggregate.Columns
 }
 
 // columns are the range functions that can be answered from buckets, and from
 // which column.
 var columns = map[string]columnUse{
-	"last_over_time":        {columnLast, series.AggregateLast},
-	"ts_of_last_over_time":  {columnLast, series.AggregateLast},
-	"present_over_time":     {columnLast, series.AggregateLast},
-	"absent_over_time":      {columnLast, series.AggregateLast},
-	"first_over_time":       {columnFirst, series.AggregateFirst},
-	"ts_of_first_over_time": {columnFirst, series.AggregateFirst},
-	"min_over_time":         {columnMin, series.AggregateMin},
-	"max_over_time":         {columnMax, series.AggregateMax},
+	"last_over_time":        {columnLast, aggregate.Last},
+	"ts_of_last_over_time":  {columnLast, aggregate.Last},
+	"present_over_time":     {columnLast, aggregate.Last},
+	"absent_over_time":      {columnLast, aggregate.Last},
+	"first_over_time":       {columnFirst, aggregate.First},
+	"ts_of_first_over_time": {columnFirst, aggregate.First},
+	"min_over_time":         {columnMin, aggregate.Min},
+	"max_over_time":         {columnMax, aggregate.Max},
 	"count_over_time":       {columnRows, 0},
-	"sum_over_time":         {columnRows, series.AggregateSum},
-	"avg_over_time":         {columnRows, series.AggregateSum},
-	"rate":                  {columnRows, series.AggregateFirst | series.AggregateLast | series.AggregateIncrease},
-	"increase":              {columnRows, series.AggregateFirst | series.AggregateLast | series.AggregateIncrease},
-	"delta":                 {columnRows, series.AggregateFirst | series.AggregateLast},
+	"sum_over_time":         {columnRows, aggregate.Sum},
+	"avg_over_time":         {columnRows, aggregate.Sum},
+	"rate":                  {columnRows, aggregate.First | aggregate.Last | aggregate.Increase},
+	"increase":              {columnRows, aggregate.First | aggregate.Last | aggregate.Increase},
+	"delta":                 {columnRows, aggregate.First | aggregate.Last},
 }
 
 // merger puts the samples and buckets of one series into one order.
 type merger struct {
 	samples series.Samples
-	buckets series.Aggregates
+	buckets aggregate.Buckets
 	rows    bool // The values that merge made are numbers of rows.
 }
 

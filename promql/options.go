@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"herringbone/storage/aggregate"
 	"herringbone/storage/series"
 )
 
@@ -24,7 +25,7 @@ type Options struct {
 	Exemplars series.ExemplarSource // nil: there are none.
 	Metadata  series.MetadataSource // nil: there is none.
 	// Aggregates answers what does not need samples. nil: there are none.
-	Aggregates series.AggregateSource
+	Aggregates aggregate.Source
 
 	// Tenant reads the tenant from a request; its error is answered 400 if it
 	// wraps series.ErrInvalid and 401 otherwise. nil: series.DefaultTenant.

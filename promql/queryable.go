@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/util/annotations"
 
+	"herringbone/storage/aggregate"
 	"herringbone/storage/series"
 )
 
@@ -25,8 +26,8 @@ type Queryable struct {
 	pool     *sync.Pool   // *series.Samples
 	explain  *explanation // nil: nobody asks.
 
-	aggregates    series.AggregateSource // nil: there are none.
-	substitutions *substitutions         // Of one query; nil: all is answered from samples.
+	aggregates    aggregate.Source // nil: there are none.
+	substitutions *substitutions   // Of one query; nil: all is answered from samples.
 }
 
 var _ storage.SampleAndChunkQueryable = (*Queryable)(nil)
@@ -47,7 +48,7 @@ func NewQueryable(source series.Source, fallback series.Tenant, maxSamples int) 
 // aggregates. Only engine asks it for them: remote-read and what is asked of
 // labels are answered from samples alone, and samples are refused for times of
 // which only aggregates are kept.
-func (q *Queryable) withAggregates(source series.AggregateSource) *Queryable {
+func (q *Queryable) withAggregates(source aggregate.Source) *Queryable {
 	own := *q
 	own.aggregates = source
 	return &own
@@ -89,7 +90,7 @@ type querier struct {
 	open        []io.Closer // Sets.
 	iterators   []*iterator // Their arrays go back to the pool.
 
-	aggregates    series.AggregateSource
+	aggregates    aggregate.Source
 	substitutions *substitutions
 
 	explain *explanation

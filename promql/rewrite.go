@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"herringbone/storage/aggregate"
 	"herringbone/storage/series"
 )
 
@@ -15,7 +16,7 @@ import (
 //
 // Concurrency: marks are set before the query runs and only read by it.
 type substitutions struct {
-	source series.AggregateSource
+	source aggregate.Source
 	chosen map[*labels.Matcher]*choice
 	typed  bool // Metrics have their type in a label.
 

@@ -9,6 +9,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"herringbone/storage/aggregate"
 	"herringbone/storage/series"
 )
 
@@ -34,13 +35,13 @@ func TestFinerAggregatesWhereCoarserAreMissing(t *testing.T) {
 		"no coarser than it says": {60 * minute, 5 * minute, 24 * 60, 25},
 		"no finer than is stored": {5 * minute, 0, 24 * 60, 24*12 + 1},
 	} {
-		q := series.AggregateQuery{Query: all(), Resolution: tt.resolution, Coarsest: tt.coarsest, Columns: series.AggregateMax}
+		q := aggregate.Query{Query: all(), Resolution: tt.resolution, Coarsest: tt.coarsest, Columns: aggregate.Max}
 		set, err := r.store.SelectAggregates(context.Background(), tenant, q)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var samples series.Samples
-		var buckets series.Aggregates
+		var buckets aggregate.Buckets
 		for set.Next() {
 			if err := set.At().Read(&samples, &buckets); err != nil {
 				t.Fatal(err)
@@ -67,30 +68,30 @@ func TestUnknownIncreasesStayVisible(t *testing.T) {
 	r.append(b)
 	r.flush()
 	r.aggregate(firstDay, 1, 5*minute, false, func() {})
-	q := series.AggregateQuery{Query: all(), Resolution: 60 * minute, Columns: series.AggregateFirst | series.AggregateLast}
+	q := aggregate.Query{Query: all(), Resolution: 60 * minute, Columns: aggregate.First | aggregate.Last}
 	if got := readAggregates(t, r.store, q); len(got) != 1 || got[0].Len() != 1 {
 		t.Errorf("without increases: %+v", got)
 	}
-	q.Columns = series.AllAggregates
+	q.Columns = aggregate.AllColumns
 	if got := readAggregates(t, r.store, q); len(got) != 1 || got[0].TellsResets() || got[0].Len() != 4 {
 		t.Errorf("with increases: %+v", got)
 	}
 }
 
-func someColumns(rng *rand.Rand) series.AggregateColumns {
-	c := series.AggregateColumns(rng.IntN(int(series.AllAggregates + 1)))
-	if c&series.AggregateIncrease != 0 {
-		c |= series.AggregateFirst | series.AggregateLast
+func someColumns(rng *rand.Rand) aggregate.Columns {
+	c := aggregate.Columns(rng.IntN(int(aggregate.AllColumns + 1)))
+	if c&aggregate.Increase != 0 {
+		c |= aggregate.First | aggregate.Last
 	}
 	return c
 }
 
 // sameInFewColumns: fewer columns are those of a read of all, and no other.
-func sameInFewColumns(t *testing.T, s *Store, q series.AggregateQuery) {
+func sameInFewColumns(t *testing.T, s *Store, q aggregate.Query) {
 	t.Helper()
-	few, all := readAggregates(t, s, q), []series.Aggregates{}
+	few, all := readAggregates(t, s, q), []aggregate.Buckets{}
 	columns := q.Columns
-	q.Columns = series.AllAggregates
+	q.Columns = aggregate.AllColumns
 	for _, a := range readAggregates(t, s, q) {
 		a.Keep(columns)
 		all = append(all, a)
@@ -101,7 +102,7 @@ func sameInFewColumns(t *testing.T, s *Store, q series.AggregateQuery) {
 }
 
 // readAggregates returns the buckets of each series.
-func readAggregates(t *testing.T, s *Store, q series.AggregateQuery) (found []series.Aggregates) {
+func readAggregates(t *testing.T, s *Store, q aggregate.Query) (found []aggregate.Buckets) {
 	t.Helper()
 	set, err := s.SelectAggregates(context.Background(), tenant, q)
 	if err != nil {
@@ -110,7 +111,7 @@ func readAggregates(t *testing.T, s *Store, q series.AggregateQuery) (found []se
 	defer set.Close()
 	for set.Next() {
 		var samples series.Samples
-		var buckets series.Aggregates
+		var buckets aggregate.Buckets
 		if err := set.At().Read(&samples, &buckets); err != nil {
 			t.Fatal(err)
 		}

@@ -9,25 +9,26 @@ import (
 	"slices"
 	"sync"
 
+	"herringbone/storage/aggregate"
 	"herringbone/storage/block"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
 )
 
-// Resolutions implements series.AggregateSource from the catalog alone.
-func (s *Store) Resolutions(t series.Tenant, q series.Query) []series.Resolution {
+// Resolutions implements aggregate.Source from the catalog alone.
+func (s *Store) Resolutions(t series.Tenant, q series.Query) []aggregate.Resolution {
 	snapshot := s.catalog.Snapshot()
-	var found []series.Resolution
+	var found []aggregate.Resolution
 	for _, kind := range snapshot.Kinds(t) {
 		if kind.Resolution() == 0 {
 			continue
 		}
 		files := snapshot.Files(t, kind, q.MinT, q.MaxT, q.Matchers...)
 		if len(files) > 0 {
-			found = append(found, series.Resolution{Millis: kind.Resolution(), SamplesDropped: slices.ContainsFunc(files, samplesDropped)})
+			found = append(found, aggregate.Resolution{Millis: kind.Resolution(), SamplesDropped: slices.ContainsFunc(files, samplesDropped)})
 		}
 	}
-	slices.SortFunc(found, func(a, b series.Resolution) int { return cmp.Compare(a.Millis, b.Millis) })
+	slices.SortFunc(found, func(a, b aggregate.Resolution) int { return cmp.Compare(a.Millis, b.Millis) })
 	return found
 }
 
@@ -44,9 +45,9 @@ func samplesDroppedFiles(snapshot *catalog.Snapshot, t series.Tenant, q *series.
 	return slices.DeleteFunc(files, func(f *catalog.File) bool { return !f.SamplesDropped })
 }
 
-// SelectAggregates implements series.AggregateSource. Which of a series'
+// SelectAggregates implements aggregate.Source. Which of a series'
 // samples are replaced by aggregates is decided at once, by indexes: see claims.
-func (s *Store) SelectAggregates(ctx context.Context, t series.Tenant, q series.AggregateQuery) (series.AggregateSet, error) {
+func (s *Store) SelectAggregates(ctx context.Context, t series.Tenant, q aggregate.Query) (aggregate.Set, error) {
 	if q.Resolution <= 0 {
 		return nil, fmt.Errorf("select aggregates: resolution %d ms is not positive: %w", q.Resolution, series.ErrInvalid)
 	}
@@ -82,7 +83,7 @@ func mod(t, n int64) int64 { return (t%n + n) % n }
 type aggregateSet struct {
 	*seriesSet
 	resolution int64
-	columns    series.AggregateColumns
+	columns    aggregate.Columns
 	minT, maxT int64             // Times of the buckets that may be used.
 	used       []aggregateRanges // By series.
 	buckets    []bucketScan      // By file, as scans.
@@ -94,7 +95,7 @@ type bucketScan struct {
 	scan *block.AggregateScan
 }
 
-// Close implements series.AggregateSet.
+// Close implements aggregate.Set.
 func (s *aggregateSet) Close() error {
 	for i := range s.buckets {
 		b := &s.buckets[i]
@@ -108,7 +109,7 @@ func (s *aggregateSet) Close() error {
 	return s.seriesSet.Close()
 }
 
-func (s *aggregateSet) At() series.AggregateSeries {
+func (s *aggregateSet) At() aggregate.Series {
 	found := &foundAggregates{foundSeries: s.cur, set: s}
 	if s.used != nil {
 		found.used = s.used[s.count-1]
@@ -149,8 +150,8 @@ type foundAggregates struct {
 	used aggregateRanges
 }
 
-// Read implements series.AggregateSeries.
-func (f *foundAggregates) Read(samples *series.Samples, buckets *series.Aggregates) error {
+// Read implements aggregate.Series.
+func (f *foundAggregates) Read(samples *series.Samples, buckets *aggregate.Buckets) error {
 	if err := f.readSamples(samples); err != nil {
 		return err
 	}
@@ -193,11 +194,11 @@ func (f *foundAggregates) readSamples(dst *series.Samples) error {
 // midnight can have a part in each of two files: Coarsen makes it whole. apart says
 // that there may be samples between the last of dst and this claim: then parts of
 // a bucket in both stay parts.
-func (f *foundAggregates) readBuckets(c aggregateRange, apart bool, dst *series.Aggregates) error {
+func (f *foundAggregates) readBuckets(c aggregateRange, apart bool, dst *aggregate.Buckets) error {
 	if !apart || dst.Len() == 0 {
 		return f.coarsen(c, dst)
 	}
-	part := aggregatesPool.Get().(*series.Aggregates)
+	part := aggregatesPool.Get().(*aggregate.Buckets)
 	defer aggregatesPool.Put(part)
 	part.Reset()
 	if err := f.coarsen(c, part); err != nil {
@@ -208,16 +209,16 @@ func (f *foundAggregates) readBuckets(c aggregateRange, apart bool, dst *series.
 }
 
 // coarsen adds the buckets of one claim to dst, joined to those that are there.
-func (f *foundAggregates) coarsen(c aggregateRange, dst *series.Aggregates) error {
+func (f *foundAggregates) coarsen(c aggregateRange, dst *aggregate.Buckets) error {
 	h := f.hits[c.hit]
 	mask := f.set.scans[h.order].mask.Of(h.labels)
-	return f.set.readBuckets(h, func(a *series.Aggregates) {
+	return f.set.readBuckets(h, func(a *aggregate.Buckets) {
 		if mask != nil {
 			a = unhidden(a, mask)
 		}
 		a.Keep(f.set.columns) // Of some files more is read than was asked for.
 		if a.TellsResets() {
-			series.Coarsen(dst, a, f.set.resolution)
+			aggregate.Coarsen(dst, a, f.set.resolution)
 		} else { // Nobody must take what is made of these for the truth.
 			dst.AppendRange(a, 0, a.Len())
 		}
@@ -225,8 +226,8 @@ func (f *foundAggregates) coarsen(c aggregateRange, dst *series.Aggregates) erro
 }
 
 // unhidden copies the buckets of which the mask hides nothing.
-func unhidden(a *series.Aggregates, mask catalog.Mask) *series.Aggregates {
-	kept := &series.Aggregates{}
+func unhidden(a *aggregate.Buckets, mask catalog.Mask) *aggregate.Buckets {
+	kept := &aggregate.Buckets{}
 	for i := range a.Len() {
 		if !mask.Meets(a.Times(i)) {
 			kept.AppendRange(a, i, i+1)
@@ -236,14 +237,14 @@ func unhidden(a *series.Aggregates, mask catalog.Mask) *series.Aggregates {
 }
 
 // readBuckets calls add with the buckets of a hit in a file of aggregates.
-func (s *aggregateSet) readBuckets(h hit, add func(*series.Aggregates)) error {
+func (s *aggregateSet) readBuckets(h hit, add func(*aggregate.Buckets)) error {
 	b, f := &s.buckets[h.order], s.scans[h.order]
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.scan == nil {
 		columns := s.columns
 		if f.mask != nil {
-			columns |= series.AggregateFirst // Whether a bucket is hidden depends on its times.
+			columns |= aggregate.First // Whether a bucket is hidden depends on its times.
 		}
 		b.scan = f.open.aggregates.Scan(columns, s.minT, s.maxT)
 		b.scan.Count(s.trace.Reads())

@@ -12,6 +12,7 @@ import (
 	promlabels "github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
 
+	"herringbone/storage/aggregate"
 	"herringbone/storage/block"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
@@ -131,12 +132,12 @@ func fillAggregates(list []*merged, resolution int64) func(writer) (block.Meta, 
 		}
 		for _, m := range list {
 			var s series.Samples
-			var a series.Aggregates
+			var a aggregate.Buckets
 			series.Merge(&s, m.parts...)
 			if s.Histograms != nil {
 				continue
 			}
-			series.AppendAggregates(&a, &s, resolution)
+			aggregate.Append(&a, &s, resolution)
 			if a.Len() == 0 {
 				continue
 			}
@@ -286,7 +287,7 @@ func TestAggregatesTellWhatSamplesTell(t *testing.T) {
 			got, n := byAggregates(t, r.store, q, asked)
 			used += n
 			equalWindows(t, bySamples(t, r.store, q, asked), got, fmt.Sprintf("%d to %d by %d", q.MinT, q.MaxT, asked))
-			sameInFewColumns(t, r.store, series.AggregateQuery{Query: q, Resolution: asked, Columns: someColumns(rng)})
+			sameInFewColumns(t, r.store, aggregate.Query{Query: q, Resolution: asked, Columns: someColumns(rng)})
 		}
 		r.flush()
 		r.close()
@@ -335,7 +336,7 @@ func TestAggregatesThatAreAllThatIsLeft(t *testing.T) {
 		equalWindows(t, want60, got, what+", by the hour")
 	}
 	check("alone")
-	if got := r.store.Resolutions(tenant, all()); len(got) != 1 || got[0] != (series.Resolution{Millis: 5 * minute, SamplesDropped: true}) {
+	if got := r.store.Resolutions(tenant, all()); len(got) != 1 || got[0] != (aggregate.Resolution{Millis: 5 * minute, SamplesDropped: true}) {
 		t.Errorf("resolutions %v", got)
 	}
 	r.append(floats("m", aggOrigin+7*minute+1))

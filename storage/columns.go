@@ -7,6 +7,7 @@ import (
 
 	promlabels "github.com/prometheus/prometheus/model/labels"
 
+	"herringbone/storage/aggregate"
 	"herringbone/storage/series"
 )
 
@@ -306,5 +307,5 @@ func histogramBytes(h series.Histogram) int64 {
 // The pools hold the columns that parts of a series are read to.
 var (
 	samplesPool    = sync.Pool{New: func() any { return &series.Samples{} }}
-	aggregatesPool = sync.Pool{New: func() any { return &series.Aggregates{} }}
+	aggregatesPool = sync.Pool{New: func() any { return &aggregate.Buckets{} }}
 )

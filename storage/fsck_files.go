@@ -10,6 +10,7 @@ import (
 
 	promlabels "github.com/prometheus/prometheus/model/labels"
 
+	"herringbone/storage/aggregate"
 	"herringbone/storage/block"
 	"herringbone/storage/bucket"
 	"herringbone/storage/catalog"
@@ -90,7 +91,7 @@ func (c *contents) addSamples(ls promlabels.Labels, samples *series.Samples) err
 	return c.add(ls, samples.Times)
 }
 
-func (c *contents) addBuckets(ls promlabels.Labels, buckets *series.Aggregates) error {
+func (c *contents) addBuckets(ls promlabels.Labels, buckets *aggregate.Buckets) error {
 	return c.add(ls, buckets.Ends)
 }
 

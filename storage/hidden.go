@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 
+	"herringbone/storage/aggregate"
 	"herringbone/storage/block"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
@@ -98,7 +99,7 @@ func (o *openFile) hiddenSamples(t *catalog.Tombstone) func(block.Ref, catalog.M
 }
 
 func (o *openFile) hiddenBuckets(t *catalog.Tombstone) func(block.Ref, catalog.Mask) (int64, error) {
-	var buckets series.Aggregates
+	var buckets aggregate.Buckets
 	return func(r block.Ref, own catalog.Mask) (n int64, err error) {
 		buckets.Reset()
 		if err := o.aggregates.Read(r, math.MinInt64, math.MaxInt64, &buckets); err != nil {

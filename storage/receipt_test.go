@@ -10,6 +10,7 @@ import (
 
 	promlabels "github.com/prometheus/prometheus/model/labels"
 
+	"herringbone/storage/aggregate"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
 )
@@ -135,7 +136,7 @@ func TestDeletesOfWhatRetentionHidesStay(t *testing.T) {
 			}
 			r.commit(catalog.Edit{Token: "relax", Lift: []string{"expired"}})
 			buckets := 0
-			for _, a := range readAggregates(t, r.store, series.AggregateQuery{Query: all(), Resolution: 60 * minute, Columns: series.AllAggregates}) {
+			for _, a := range readAggregates(t, r.store, aggregate.Query{Query: all(), Resolution: 60 * minute, Columns: aggregate.AllColumns}) {
 				buckets += a.Len()
 			}
 			if n := len(r.times("m")) + r.exemplars() + buckets; n != 0 {

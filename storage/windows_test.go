@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/value"
 
+	"herringbone/storage/aggregate"
 	"herringbone/storage/series"
 )
 
@@ -96,14 +97,14 @@ func addSamples(found windows, key string, samples *series.Samples, resolution i
 // byAggregates also returns how many buckets were used.
 func byAggregates(t *testing.T, s *Store, q series.Query, resolution int64) (found windows, used int) {
 	t.Helper()
-	set, err := s.SelectAggregates(context.Background(), tenant, series.AggregateQuery{Query: q, Resolution: resolution, Columns: series.AllAggregates})
+	set, err := s.SelectAggregates(context.Background(), tenant, aggregate.Query{Query: q, Resolution: resolution, Columns: aggregate.AllColumns})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer set.Close()
 	found = windows{}
 	var samples series.Samples
-	var buckets series.Aggregates
+	var buckets aggregate.Buckets
 	for set.Next() {
 		if err := set.At().Read(&samples, &buckets); err != nil {
 			t.Fatal(err)
@@ -129,7 +130,7 @@ func byAggregates(t *testing.T, s *Store, q series.Query, resolution int64) (fou
 	return found, used
 }
 
-func windowOf(a *series.Aggregates, i int) window {
+func windowOf(a *aggregate.Buckets, i int) window {
 	return window{
 		count: a.Counts[i], sum: a.Sums[i], min: a.Mins[i], max: a.Maxs[i], first: a.Firsts[i], firstTime: a.FirstTimes[i],
 		last: a.Lasts[i], lastTime: a.LastTimes[i], grown: a.Increases[i], staleAfterLast: a.Stales[i] != 0,
@@ -138,7 +139,7 @@ func windowOf(a *series.Aggregates, i int) window {
 
 // checkApart: no sample is inside of a bucket's time, and no end comes twice but
 // where samples lie between its parts.
-func checkApart(t *testing.T, samples *series.Samples, buckets *series.Aggregates) {
+func checkApart(t *testing.T, samples *series.Samples, buckets *aggregate.Buckets) {
 	t.Helper()
 	for i := range buckets.Len() {
 		first, last := buckets.Times(i)

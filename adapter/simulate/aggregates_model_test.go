@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/prometheus/model/value"
 
 	"herringbone/compactor"
+	"herringbone/storage/aggregate"
 	"herringbone/storage/series"
 )
 
@@ -207,8 +208,8 @@ func (w *told) expected(resolution int64) map[string]toldBucket {
 func (w *told) selected(resolution int64) map[string]toldBucket {
 	w.t.Helper()
 	matcher := labels.MustNewMatcher(labels.MatchNotEqual, labels.MetricName, "")
-	set, err := w.store.SelectAggregates(context.Background(), series.DefaultTenant, series.AggregateQuery{
-		Resolution: resolution, Columns: series.AllAggregates,
+	set, err := w.store.SelectAggregates(context.Background(), series.DefaultTenant, aggregate.Query{
+		Resolution: resolution, Columns: aggregate.AllColumns,
 		Query: series.Query{MinT: 1, MaxT: 100 * 365 * series.DayMillis, Matchers: []*labels.Matcher{matcher}},
 	})
 	if err != nil {
@@ -218,7 +219,7 @@ func (w *told) selected(resolution int64) map[string]toldBucket {
 	all := map[string]toldBucket{}
 	for set.Next() {
 		var s series.Samples
-		var a series.Aggregates
+		var a aggregate.Buckets
 		if err := set.At().Read(&s, &a); err != nil {
 			w.t.Fatalf("%v, after %v", err, w.done)
 		}
@@ -231,13 +232,13 @@ func (w *told) selected(resolution int64) map[string]toldBucket {
 }
 
 // addBoth adds samples and aggregates of one series in the order of time.
-func addBoth(all map[string]toldBucket, name string, s *series.Samples, a *series.Aggregates, resolution int64) {
-	var pieces series.Aggregates
-	var alone series.Aggregates
+func addBoth(all map[string]toldBucket, name string, s *series.Samples, a *aggregate.Buckets, resolution int64) {
+	var pieces aggregate.Buckets
+	var alone aggregate.Buckets
 	for i := range s.Len() {
 		var one series.Samples
 		one.AppendFloat(s.Times[i], s.Values[i], 0)
-		series.AppendAggregates(&alone, &one, 1) // A bucket for each.
+		aggregate.Append(&alone, &one, 1) // A bucket for each.
 	}
 	i, k := 0, 0
 	for i < alone.Len() || k < a.Len() {
@@ -256,14 +257,14 @@ func addBoth(all map[string]toldBucket, name string, s *series.Samples, a *serie
 	}
 }
 
-func earlier(a *series.Aggregates, i int, b *series.Aggregates, k int) bool {
+func earlier(a *aggregate.Buckets, i int, b *aggregate.Buckets, k int) bool {
 	first, _ := a.Times(i)
 	other, _ := b.Times(k)
 	return first < other
 }
 
 func addSamples(all map[string]toldBucket, name string, s *series.Samples, resolution int64) {
-	addBoth(all, name, s, &series.Aggregates{}, resolution)
+	addBoth(all, name, s, &aggregate.Buckets{}, resolution)
 }
 
 // toldBucket is one row of aggregates, made anew, so that it does not share a mistake
@@ -273,7 +274,7 @@ type toldBucket struct {
 	min, max, sum, first, last, grown float64
 }
 
-func bucketOf(a *series.Aggregates, i int) toldBucket {
+func bucketOf(a *aggregate.Buckets, i int) toldBucket {
 	if a.Counts[i] == 0 {
 		return toldBucket{stale: a.Stales[i]}
 	}

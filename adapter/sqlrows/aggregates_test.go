@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/prometheus/model/value"
 
 	"herringbone/sql/engine"
+	"herringbone/storage/aggregate"
 	"herringbone/storage/block"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
@@ -23,7 +24,7 @@ import (
 // unit is some days of aggregates.
 type unit struct {
 	day, days int64
-	series    map[string]*series.Aggregates // By labels as text.
+	series    map[string]*aggregate.Buckets // By labels as text.
 }
 
 // addUnit commits a file of a unit.
@@ -155,7 +156,7 @@ func (h aggregates) tables(name string) {
 
 // unit makes samples of some days and their aggregates.
 func (h aggregates) unit(first, days int64) unit {
-	u := unit{first, days, map[string]*series.Aggregates{}}
+	u := unit{first, days, map[string]*aggregate.Buckets{}}
 	for k := range h.all {
 		var s series.Samples
 		t := first * day
@@ -174,8 +175,8 @@ func (h aggregates) unit(first, days int64) unit {
 			}
 			s.Times, s.Values = append(s.Times, t), append(s.Values, v)
 		}
-		a := &series.Aggregates{}
-		series.AppendAggregates(a, &s, h.resolution)
+		a := &aggregate.Buckets{}
+		aggregate.Append(a, &s, h.resolution)
 		if a.Len() > 0 {
 			u.series[k] = a
 		}
@@ -188,7 +189,7 @@ func hideBuckets(u unit, t catalog.Tombstone, all map[string]labels.Labels) {
 		if !t.HidesSeries(all[k]) {
 			continue
 		}
-		kept := &series.Aggregates{}
+		kept := &aggregate.Buckets{}
 		for i := range a.Len() {
 			if a.Counts[i] == 0 || a.FirstTimes[i] > t.MaxT || a.LastTimes[i] < t.MinT {
 				kept.AppendRange(a, i, i+1)
@@ -202,13 +203,13 @@ func (h aggregates) check(name string, units []unit, where string) {
 	h.t.Helper()
 	var want []string
 	for k, ls := range h.all {
-		parts, whole := &series.Aggregates{}, &series.Aggregates{}
+		parts, whole := &aggregate.Buckets{}, &aggregate.Buckets{}
 		for _, u := range units {
 			if a := u.series[k]; a != nil {
 				parts.AppendRange(a, 0, a.Len())
 			}
 		}
-		series.Coarsen(whole, parts, h.resolution)
+		aggregate.Coarsen(whole, parts, h.resolution)
 		for i := range whole.Len() {
 			if whole.Counts[i] == 0 {
 				continue

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"herringbone/storage/aggregate"
 	"herringbone/storage/series"
 )
 
@@ -21,7 +22,7 @@ const fiveMinutes = int64(300_000)
 // oneAggregated is a series of aggregates as the tests hold it.
 type oneAggregated struct {
 	ls labels.Labels
-	a  *series.Aggregates
+	a  *aggregate.Buckets
 }
 
 // aggregated makes aggregates of odd series: buckets with a marker alone, NaN and
@@ -35,8 +36,8 @@ func aggregated(rnd *rand.Rand, n int) []oneAggregated {
 				plain.AppendFloat(x.s.Times[i], x.s.Values[i], 0)
 			}
 		}
-		a := &series.Aggregates{}
-		series.AppendAggregates(a, &plain, fiveMinutes)
+		a := &aggregate.Buckets{}
+		aggregate.Append(a, &plain, fiveMinutes)
 		if a.Len() > 0 {
 			all = append(all, oneAggregated{x.ls, a})
 		}
@@ -73,7 +74,7 @@ func (f written) openAggregates(t testing.TB) *AggregateReader {
 }
 
 // aggregateBytes is all that aggregates are, as bytes.
-func aggregateBytes(a *series.Aggregates) (b []byte) {
+func aggregateBytes(a *aggregate.Buckets) (b []byte) {
 	for _, column := range intColumns(a) {
 		if column != nil {
 			for _, v := range *column {
@@ -90,7 +91,7 @@ func aggregateBytes(a *series.Aggregates) (b []byte) {
 }
 
 // diffAggregates explains how two aggregates differ; "" if they do not.
-func diffAggregates(want, got *series.Aggregates) string {
+func diffAggregates(want, got *aggregate.Buckets) string {
 	if bytes.Equal(aggregateBytes(want), aggregateBytes(got)) {
 		return ""
 	}
@@ -100,7 +101,7 @@ func diffAggregates(want, got *series.Aggregates) string {
 func checkAggregates(t *testing.T, f written, want []oneAggregated) {
 	t.Helper()
 	i := 0
-	err := f.openAggregates(t).Each(func(ls labels.Labels, a *series.Aggregates) error {
+	err := f.openAggregates(t).Each(func(ls labels.Labels, a *aggregate.Buckets) error {
 		if i >= len(want) || !labels.Equal(ls, want[i].ls) {
 			return fmt.Errorf("series %d is %v", i, ls)
 		}
@@ -169,7 +170,7 @@ func TestAggregatesRead(t *testing.T) {
 	for _, x := range all {
 		for from := 0; from < x.a.Len(); {
 			to := from + 1 + rnd.IntN(x.a.Len()-from)
-			p := &series.Aggregates{}
+			p := &aggregate.Buckets{}
 			p.AppendRange(x.a, from, to)
 			parts = append(parts, oneAggregated{x.ls, p})
 			from = to
@@ -195,10 +196,10 @@ func TestAggregatesRead(t *testing.T) {
 	wg.Wait()
 }
 
-func readOne(t *testing.T, r *AggregateReader, ref Ref, all *series.Aggregates, rnd *rand.Rand) {
+func readOne(t *testing.T, r *AggregateReader, ref Ref, all *aggregate.Buckets, rnd *rand.Rand) {
 	ends := all.Ends
 	minEnd, maxEnd := ends[rnd.IntN(len(ends))]-rnd.Int64N(2), ends[rnd.IntN(len(ends))]+rnd.Int64N(2)
-	want, got := &series.Aggregates{}, &series.Aggregates{}
+	want, got := &aggregate.Buckets{}, &aggregate.Buckets{}
 	if from, to := all.Range(minEnd, maxEnd); from < to {
 		want.AppendRange(all, from, to)
 	}
@@ -211,9 +212,9 @@ func readOne(t *testing.T, r *AggregateReader, ref Ref, all *series.Aggregates, 
 
 func TestAggregateAppendRefuses(t *testing.T) {
 	ls := labels.FromStrings("__name__", "m")
-	of := func(pairs ...float64) *series.Aggregates {
-		a := &series.Aggregates{}
-		series.AppendAggregates(a, floats(pairs...), fiveMinutes)
+	of := func(pairs ...float64) *aggregate.Buckets {
+		a := &aggregate.Buckets{}
+		aggregate.Append(a, floats(pairs...), fiveMinutes)
 		return a
 	}
 	odd, outside := of(1, 1), of(1, 1)
@@ -221,7 +222,7 @@ func TestAggregateAppendRefuses(t *testing.T) {
 	outside.LastTimes[0] = fiveMinutes + 1
 	twice := of(1, 1)
 	twice.AppendRange(of(2, 1), 0, 1)
-	tests := map[string][]*series.Aggregates{
+	tests := map[string][]*aggregate.Buckets{
 		"an end that is no multiple":        {odd},
 		"a sample outside of its bucket":    {outside},
 		"two buckets of one end":            {twice},
@@ -285,8 +286,8 @@ func TestAggregatesLayout(t *testing.T) {
 	if metrics, err := r.Metrics(); err != nil || len(metrics) == 0 || metrics[0].Name != all[0].ls.Get("__name__") {
 		t.Errorf("metrics %v, error %v", metrics, err)
 	}
-	calm := &series.Aggregates{}
-	series.AppendAggregates(calm, floats(1, 2), fiveMinutes)
+	calm := &aggregate.Buckets{}
+	aggregate.Append(calm, floats(1, 2), fiveMinutes)
 	l, err = writeAggregates(t, Options{}, []oneAggregated{{all[0].ls, calm}}).openAggregates(t).Layout()
 	if err != nil || l.Stale {
 		t.Errorf("without a marker: stale %v, error %v", l.Stale, err)
@@ -355,8 +356,8 @@ func readAllAggregates(b []byte, m Meta) ([]oneAggregated, error) {
 		return nil, err
 	}
 	var all []oneAggregated
-	err = r.Each(func(ls labels.Labels, a *series.Aggregates) error {
-		c := &series.Aggregates{}
+	err = r.Each(func(ls labels.Labels, a *aggregate.Buckets) error {
+		c := &aggregate.Buckets{}
 		c.AppendRange(a, 0, a.Len())
 		all = append(all, oneAggregated{ls, c})
 		return nil
@@ -367,7 +368,7 @@ func readAllAggregates(b []byte, m Meta) ([]oneAggregated, error) {
 func TestEveryFlippedByteOfAggregatesIsHarmlessOrFound(t *testing.T) {
 	all := aggregated(rand.New(rand.NewPCG(1, 2)), 6)
 	for i := range all {
-		short := &series.Aggregates{}
+		short := &aggregate.Buckets{}
 		short.AppendRange(all[i].a, 0, min(all[i].a.Len(), 4))
 		all[i].a = short
 	}

@@ -1,6 +1,8 @@
 package block
 
-import "herringbone/storage/series"
+import (
+	"herringbone/storage/aggregate"
+)
 
 // aggregateColumns writes the columns of aggregates. Their pages break at the same
 // rows, except that stretches without any staleness marker are one long page of
@@ -11,7 +13,7 @@ type aggregateColumns struct {
 
 	// The page in the making. Columns other than ends, counts and stales have no
 	// element for a bucket without a sample.
-	rows   series.Aggregates
+	rows   aggregate.Buckets
 	filled []run // 1 where a bucket has a sample.
 	stale  []run // 1 where it has a marker.
 }
@@ -28,13 +30,13 @@ func (c *aggregateColumns) full() bool { return c.pageLen() >= c.pageRows }
 
 // intColumns and floatColumns are the columns by position in pageGroup.pages; nil
 // for one of the other type.
-func intColumns(a *series.Aggregates) [pageStaleTime + 1]*[]int64 {
+func intColumns(a *aggregate.Buckets) [pageStaleTime + 1]*[]int64 {
 	return [...]*[]int64{
 		pageEnd: &a.Ends, pageCount: &a.Counts, pageFirstTime: &a.FirstTimes, pageLastTime: &a.LastTimes, pageStaleTime: &a.Stales,
 	}
 }
 
-func floatColumns(a *series.Aggregates) [pageStaleTime + 1]*[]float64 {
+func floatColumns(a *aggregate.Buckets) [pageStaleTime + 1]*[]float64 {
 	return [...]*[]float64{
 		pageMin: &a.Mins, pageMax: &a.Maxs, pageSum: &a.Sums, pageFirst: &a.Firsts, pageLast: &a.Lasts,
 		pageIncrease: &a.Increases, pageStaleTime: nil,
@@ -52,7 +54,7 @@ func isInts(kind int) bool {
 }
 
 // add takes rows [from, to) of a until the page is full, and says how many.
-func (c *aggregateColumns) add(a *series.Aggregates, from, to int) int {
+func (c *aggregateColumns) add(a *aggregate.Buckets, from, to int) int {
 	to = min(to, from+c.pageRows-c.pageLen())
 	for i := from; i < to; i++ {
 		c.rows.Ends = append(c.rows.Ends, a.Ends[i])
@@ -68,7 +70,7 @@ func (c *aggregateColumns) add(a *series.Aggregates, from, to int) int {
 	return to - from
 }
 
-func (c *aggregateColumns) addFilled(a *series.Aggregates, i int) {
+func (c *aggregateColumns) addFilled(a *aggregate.Buckets, i int) {
 	r := &c.rows
 	r.Mins = append(r.Mins, a.Mins[i])
 	r.Maxs = append(r.Maxs, a.Maxs[i])

@@ -6,7 +6,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
-	"herringbone/storage/series"
+	"herringbone/storage/aggregate"
 )
 
 // AggregateReader answers from one file of aggregates. All methods may be called
@@ -75,17 +75,17 @@ func (r *AggregateReader) LabelValues(name string, matchers []*labels.Matcher, m
 // dst, with all columns. Reading series in file order is the fast way: the page
 // decoded last is kept; the cache is not used. A damaged file is a CorruptError;
 // dst may then hold a part.
-func (r *AggregateReader) Read(ref Ref, minEnd, maxEnd int64, dst *series.Aggregates) error {
+func (r *AggregateReader) Read(ref Ref, minEnd, maxEnd int64, dst *aggregate.Buckets) error {
 	scan := r.take()
 	defer r.give(scan)
 	scan.minEnd, scan.maxEnd = minEnd, maxEnd
-	return scan.Read(ref, func(a *series.Aggregates) { dst.AppendRange(a, 0, a.Len()) })
+	return scan.Read(ref, func(a *aggregate.Buckets) { dst.AppendRange(a, 0, a.Len()) })
 }
 
 // Each calls fn for every series in file order with all of its buckets, which
 // are valid until fn returns. It stops at the first error and returns it.
-func (r *AggregateReader) Each(fn func(labels.Labels, *series.Aggregates) error) error {
-	var a series.Aggregates
+func (r *AggregateReader) Each(fn func(labels.Labels, *aggregate.Buckets) error) error {
+	var a aggregate.Buckets
 	for i := range r.file.index.series() {
 		ref := r.file.ref(i)
 		a.Reset()
@@ -107,7 +107,7 @@ func (r *AggregateReader) take() *AggregateScan {
 	scan := r.idle
 	r.idle = nil
 	if scan == nil {
-		scan = r.Scan(series.AllAggregates, minTime, maxTime)
+		scan = r.Scan(aggregate.AllColumns, minTime, maxTime)
 		scan.cache = nil // It is never closed, so it must hold nothing of it.
 	}
 	return scan

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"herringbone/storage/aggregate"
 	"herringbone/storage/series"
 )
 
@@ -18,7 +19,7 @@ type AggregateScan struct {
 	pages          aggregatePages
 
 	group int // What rows holds; -1 is none.
-	rows  series.Aggregates
+	rows  aggregate.Buckets
 	held  []*cacheEntry               // Of rows, to be given back; without a cache …
 	own   [pageStaleTime + 1]*decoded // … the memory of its columns.
 	none  decoded                     // A column of zeros. It is never written to.
@@ -26,7 +27,7 @@ type AggregateScan struct {
 
 // Scan begins to read columns of the buckets that end in minEnd … maxEnd, both
 // included.
-func (r *AggregateReader) Scan(columns series.AggregateColumns, minEnd, maxEnd int64) *AggregateScan {
+func (r *AggregateReader) Scan(columns aggregate.Columns, minEnd, maxEnd int64) *AggregateScan {
 	return &AggregateScan{
 		reader: r.file, minEnd: minEnd, maxEnd: maxEnd, kinds: aggregateKinds(columns), cache: r.file.cache,
 		pages: aggregatePages{pageReader: pageReader{r: r.file}}, group: -1,
@@ -35,18 +36,18 @@ func (r *AggregateReader) Scan(columns series.AggregateColumns, minEnd, maxEnd i
 
 // aggregateKinds are the positions of columns in pageGroup.pages. The first is
 // that of the ends.
-func aggregateKinds(columns series.AggregateColumns) []int {
+func aggregateKinds(columns aggregate.Columns) []int {
 	kinds := []int{pageEnd, pageCount, pageLastTime, pageStaleTime}
 	for _, c := range [...]struct {
-		column series.AggregateColumns
+		column aggregate.Columns
 		kinds  []int
 	}{
-		{series.AggregateMin, []int{pageMin}},
-		{series.AggregateMax, []int{pageMax}},
-		{series.AggregateSum, []int{pageSum}},
-		{series.AggregateFirst, []int{pageFirst, pageFirstTime}},
-		{series.AggregateLast, []int{pageLast}},
-		{series.AggregateIncrease, []int{pageIncrease}},
+		{aggregate.Min, []int{pageMin}},
+		{aggregate.Max, []int{pageMax}},
+		{aggregate.Sum, []int{pageSum}},
+		{aggregate.First, []int{pageFirst, pageFirstTime}},
+		{aggregate.Last, []int{pageLast}},
+		{aggregate.Increase, []int{pageIncrease}},
 	} {
 		if columns&c.column != 0 {
 			kinds = append(kinds, c.kinds...)
@@ -68,7 +69,7 @@ func (s *AggregateScan) Close() {
 // Read calls add with the series' buckets, some at a time, in the order of time.
 // They are shared: they must not be changed, and are valid until add returns. A
 // damaged file is a CorruptError.
-func (s *AggregateScan) Read(ref Ref, add func(*series.Aggregates)) error {
+func (s *AggregateScan) Read(ref Ref, add func(*aggregate.Buckets)) error {
 	rows := Scan{reader: s.reader, minT: s.minEnd, maxT: s.maxEnd}
 	// What a bucket holds may begin before its end, but not after it.
 	ref.MaxT = math.MaxInt64
@@ -79,7 +80,7 @@ func (s *AggregateScan) Read(ref Ref, add func(*series.Aggregates)) error {
 		group := &s.reader.index.groups[g]
 		from := int(max(ref.FirstRow-group.firstRow, 0))
 		to := int(min(ref.FirstRow+ref.Rows-group.firstRow, int64(group.rows)))
-		ends := series.Aggregates{Ends: s.rows.Ends[from:to]}
+		ends := aggregate.Buckets{Ends: s.rows.Ends[from:to]}
 		first, last := ends.Range(s.minEnd, s.maxEnd)
 		part := s.rows.Slice(from+first, from+last)
 		add(&part)
@@ -115,7 +116,7 @@ func (s *AggregateScan) release() {
 	for _, e := range s.held {
 		s.cache.give(e)
 	}
-	s.held, s.rows, s.group = s.held[:0], series.Aggregates{}, -1
+	s.held, s.rows, s.group = s.held[:0], aggregate.Buckets{}, -1
 }
 
 // column returns one column of group g, from the cache or else decoded. It is

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"herringbone/storage/aggregate"
 	"herringbone/storage/series"
 )
 
@@ -18,14 +19,14 @@ func TestAggregateScanReadsTheColumnsAskedFor(t *testing.T) {
 	plain, cached := f.openAggregates(t), f.openAggregates(t)
 	cached.UseCache(NewCache(rnd.Int64N(1 << 20)))
 	for range 40 {
-		columns := series.AggregateColumns(rnd.IntN(int(series.AllAggregates) + 1))
+		columns := aggregate.Columns(rnd.IntN(int(aggregate.AllColumns) + 1))
 		for _, r := range []*AggregateReader{plain, cached} {
 			scan := r.Scan(columns, minTime, maxTime)
 			for _, i := range rnd.Perm(len(all))[:len(all)/2] {
-				want, got := all[i].a.Slice(0, all[i].a.Len()), &series.Aggregates{}
+				want, got := all[i].a.Slice(0, all[i].a.Len()), &aggregate.Buckets{}
 				want.Keep(columns)
 				ref := r.file.ref(i)
-				if err := scan.Read(ref, func(a *series.Aggregates) { got.AppendRange(a, 0, a.Len()) }); err != nil {
+				if err := scan.Read(ref, func(a *aggregate.Buckets) { got.AppendRange(a, 0, a.Len()) }); err != nil {
 					t.Fatal(err)
 				}
 				if d := diffAggregates(&want, got); d != "" {
@@ -44,19 +45,19 @@ func TestAggregateScanCounts(t *testing.T) {
 	f := writeAggregates(t, Options{}, aggregated(rnd, 20))
 	r := f.openAggregates(t)
 	r.UseCache(NewCache(1 << 30))
-	read := func(columns series.AggregateColumns) series.Figures {
+	read := func(columns aggregate.Columns) series.Figures {
 		selection := (&series.Trace{}).Begin(series.Query{})
 		scan := r.Scan(columns, minTime, maxTime)
 		scan.Count(selection.Reads())
 		defer scan.Close()
 		for i := range r.Series() {
-			if err := scan.Read(r.file.ref(i), func(*series.Aggregates) {}); err != nil {
+			if err := scan.Read(r.file.ref(i), func(*aggregate.Buckets) {}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		return selection.Figures()
 	}
-	one, same, more := read(series.AggregateMax), read(series.AggregateMax), read(series.AllAggregates)
+	one, same, more := read(aggregate.Max), read(aggregate.Max), read(aggregate.AllColumns)
 	switch {
 	case one.PagesRead == 0 || one.BytesRead == 0 || one.SamplesDecoded != r.Rows() || one.PagesCached != 0:
 		t.Errorf("first: %+v", one)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"herringbone/storage/aggregate"
 	"herringbone/storage/series"
 )
 
@@ -50,14 +51,14 @@ func (w *AggregateWriter) Columns() []string { return w.labelNames }
 // order of series.Compare; a long one may come in parts, one after the other. An
 // error that wraps series.ErrInvalid says that they did not. A series without
 // buckets is left out. w keeps neither a nor what it points to.
-func (w *AggregateWriter) Append(ls labels.Labels, a *series.Aggregates) error {
+func (w *AggregateWriter) Append(ls labels.Labels, a *aggregate.Buckets) error {
 	if w.err == nil && a.Len() > 0 {
 		w.err = w.appendBuckets(ls, a)
 	}
 	return w.err
 }
 
-func (w *AggregateWriter) appendBuckets(ls labels.Labels, a *series.Aggregates) error {
+func (w *AggregateWriter) appendBuckets(ls labels.Labels, a *aggregate.Buckets) error {
 	for i := range a.Len() {
 		if err := w.check(a, i); err != nil {
 			return fmt.Errorf("series %v: %w", ls, err)
@@ -75,7 +76,7 @@ func (w *AggregateWriter) appendBuckets(ls labels.Labels, a *series.Aggregates) 
 }
 
 // check says what is wrong with bucket i: what it holds must lie in it.
-func (w *AggregateWriter) check(a *series.Aggregates, i int) error {
+func (w *AggregateWriter) check(a *aggregate.Buckets, i int) error {
 	end := a.Ends[i]
 	first, last := a.Times(i)
 	switch {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"herringbone/storage/aggregate"
 	"herringbone/storage/series"
 )
 
@@ -45,7 +46,7 @@ func FuzzOpenAggregates(f *testing.F) {
 		_, _ = r.Layout()
 		_, _ = r.Metrics()
 		if r.Rows() < 1<<20 {
-			_ = r.Each(func(labels.Labels, *series.Aggregates) error { return nil })
+			_ = r.Each(func(labels.Labels, *aggregate.Buckets) error { return nil })
 		}
 	})
 }

@@ -22,7 +22,7 @@ const (
 	aggregatesPrefix = "aggregates-"
 )
 
-// Aggregates is the kind of files whose rows are series.Aggregates of a
+// Aggregates is the kind of files whose rows are aggregate.Buckets of a
 // resolution in milliseconds: "aggregates-5m". It must be whole seconds, at most
 // a day, and divide the day.
 func Aggregates(resolution int64) Kind {

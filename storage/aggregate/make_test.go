@@ -1,4 +1,4 @@
-package series
+package aggregate
 
 import (
 	"fmt"
@@ -9,6 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/prometheus/prometheus/model/value"
+
+	"herringbone/storage/series"
 )
 
 const (
@@ -18,21 +20,21 @@ const (
 
 var marker = math.Float64frombits(value.StaleNaN)
 
-func floatSamples(pairs ...float64) *Samples {
-	s := &Samples{}
+func floatSamples(pairs ...float64) *series.Samples {
+	s := &series.Samples{}
 	for i := 0; i < len(pairs); i += 2 {
 		s.AppendFloat(int64(pairs[i]), pairs[i+1], 0)
 	}
 	return s
 }
 
-func aggregatesOf(s *Samples, resolution int64) *Aggregates {
-	a := &Aggregates{}
-	AppendAggregates(a, s, resolution)
+func aggregatesOf(s *series.Samples, resolution int64) *Buckets {
+	a := &Buckets{}
+	Append(a, s, resolution)
 	return a
 }
 
-func rows(a *Aggregates) []string {
+func rows(a *Buckets) []string {
 	var out []string
 	for i := range a.Len() {
 		b := a.at(i)
@@ -49,10 +51,10 @@ func rows(a *Aggregates) []string {
 	return out
 }
 
-func TestAppendAggregates(t *testing.T) {
+func TestAppend(t *testing.T) {
 	nan := math.NaN()
 	tests := map[string]struct {
-		s    *Samples
+		s    *series.Samples
 		want []string
 	}{
 		"nothing": {s: floatSamples()},
@@ -112,8 +114,8 @@ func TestAppendAggregates(t *testing.T) {
 
 // counterLike makes samples of whole numbers, so that sums and increases are
 // exact in any order, with resets, gaps and markers.
-func counterLike(rnd *rand.Rand, n int) *Samples {
-	s := &Samples{}
+func counterLike(rnd *rand.Rand, n int) *series.Samples {
+	s := &series.Samples{}
 	t, v := rnd.Int64N(3*hour)-hour, 0.0
 	for range n {
 		t += 1 + rnd.Int64N(minute)
@@ -140,12 +142,12 @@ func TestAggregateLaws(t *testing.T) {
 	for range 300 {
 		s := counterLike(rnd, 1+rnd.IntN(500))
 		fine, want := aggregatesOf(s, 5*minute), aggregatesOf(s, hour)
-		got := &Aggregates{}
+		got := &Buckets{}
 		Coarsen(got, fine, hour)
 		if diff := cmp.Diff(rows(want), rows(got)); diff != "" {
 			t.Fatalf("coarsened (-made of samples +got):\n%s", diff)
 		}
-		half := &Aggregates{}
+		half := &Buckets{}
 		Coarsen(half, fine, 30*minute)
 		got.Reset()
 		Coarsen(got, half, hour)
@@ -167,16 +169,16 @@ func TestAggregateLaws(t *testing.T) {
 	}
 }
 
-func part(s *Samples, from, to int) *Samples {
-	p := &Samples{}
+func part(s *series.Samples, from, to int) *series.Samples {
+	p := &series.Samples{}
 	p.AppendRange(s, from, to)
 	return p
 }
 
-func inParts(s *Samples, cut int) *Aggregates {
-	a := &Aggregates{}
-	AppendAggregates(a, part(s, 0, cut), 5*minute)
-	AppendAggregates(a, part(s, cut, s.Len()), 5*minute)
+func inParts(s *series.Samples, cut int) *Buckets {
+	a := &Buckets{}
+	Append(a, part(s, 0, cut), 5*minute)
+	Append(a, part(s, cut, s.Len()), 5*minute)
 	return a
 }
 
@@ -188,17 +190,17 @@ func TestCoarsenOfFewColumns(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	for range 300 {
 		fine := aggregatesOf(counterLike(rnd, 1+rnd.IntN(300)), 5*minute)
-		c := AggregateColumns(rnd.IntN(int(AllAggregates) + 1))
-		if c&AggregateIncrease != 0 {
-			c |= AggregateFirst | AggregateLast
+		c := Columns(rnd.IntN(int(AllColumns) + 1))
+		if c&Increase != 0 {
+			c |= First | Last
 		}
-		want, got := &Aggregates{}, &Aggregates{}
+		want, got := &Buckets{}, &Buckets{}
 		Coarsen(want, fine, hour)
 		want.Keep(c)
 		few := fine.Slice(0, fine.Len())
 		few.Keep(c)
 		half := rnd.IntN(few.Len() + 1)
-		for _, part := range []Aggregates{few.Slice(0, half), few.Slice(half, few.Len())} {
+		for _, part := range []Buckets{few.Slice(0, half), few.Slice(half, few.Len())} {
 			Coarsen(got, &part, hour)
 		}
 		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmpopts.EquateNaNs()); diff != "" {
@@ -221,13 +223,13 @@ func TestFractionsCoarsenClosely(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0))
-	s := &Samples{}
+	s := &series.Samples{}
 	v := 0.0
 	for i := range 4000 {
 		v += rnd.Float64()
 		s.AppendFloat(int64(i)*15_000, v, 0)
 	}
-	want, got := aggregatesOf(s, hour), &Aggregates{}
+	want, got := aggregatesOf(s, hour), &Buckets{}
 	Coarsen(got, aggregatesOf(s, 5*minute), hour)
 	for i := range want.Len() {
 		w, g := want.at(i), got.at(i)

@@ -1,4 +1,4 @@
-package series
+package aggregate
 
 import (
 	"math"
@@ -11,11 +11,11 @@ import (
 // which is a multiple of the resolution of a or the same. Neighbours that get
 // the same end become one, what a counter grew between them included: so the two
 // parts of a bucket that was cut at midnight become whole. dst is as
-// AppendAggregates wants it, and has the columns of a or no bucket.
+// Append wants it, and has the columns of a or no bucket.
 //
 // A bucket whose increase is NaN does not tell of its resets, and what is made of it
 // knows nothing of them: see TellsResets.
-func Coarsen(dst, a *Aggregates, resolution int64) {
+func Coarsen(dst, a *Buckets, resolution int64) {
 	for from := 0; from < a.Len(); {
 		end := bucketEnd(a.Ends[from], resolution)
 		to := from + 1
@@ -38,11 +38,11 @@ func Coarsen(dst, a *Aggregates, resolution int64) {
 
 // TellsResets reports whether all increases of a that were read are known. Where a
 // bucket begins or ends with NaN, or is infinite, its increase is not.
-func (a *Aggregates) TellsResets() bool { return !slices.ContainsFunc(a.Increases, math.IsNaN) }
+func (a *Buckets) TellsResets() bool { return !slices.ContainsFunc(a.Increases, math.IsNaN) }
 
 // alone returns the index behind a run of buckets, of which from gets the given
 // end and each later one the end that follows: none of them is joined.
-func (a *Aggregates) alone(from int, end, resolution int64) int {
+func (a *Buckets) alone(from int, end, resolution int64) int {
 	for to := from + 1; to < a.Len(); to++ {
 		end += resolution
 		whole := a.Ends[to] == end
@@ -54,7 +54,7 @@ func (a *Aggregates) alone(from int, end, resolution int64) int {
 }
 
 // appendAlone adds buckets whose ends become end, end + resolution and so on.
-func (a *Aggregates) appendAlone(o *Aggregates, from, to int, end, resolution int64) {
+func (a *Buckets) appendAlone(o *Buckets, from, to int, end, resolution int64) {
 	n := len(a.Ends)
 	a.AppendRange(o, from, to)
 	for i := n; i < len(a.Ends); i++ {
@@ -63,7 +63,7 @@ func (a *Aggregates) appendAlone(o *Aggregates, from, to int, end, resolution in
 	}
 }
 
-func (a *Aggregates) addOneByOne(o *Aggregates, from, to int, end int64) {
+func (a *Buckets) addOneByOne(o *Buckets, from, to int, end int64) {
 	c := o.columns()
 	for i := from; i < to; i++ {
 		b := o.at(i)
@@ -73,7 +73,7 @@ func (a *Aggregates) addOneByOne(o *Aggregates, from, to int, end int64) {
 }
 
 // appendOne adds buckets as one. All of them have samples.
-func (a *Aggregates) appendOne(o *Aggregates, from, to int, end int64) {
+func (a *Buckets) appendOne(o *Buckets, from, to int, end int64) {
 	last := to - 1
 	count := int64(0)
 	for _, n := range o.Counts[from:to] {

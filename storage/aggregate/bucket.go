@@ -1,8 +1,8 @@
-package series
+package aggregate
 
 import "math"
 
-// bucket is one row of Aggregates.
+// bucket is one row of Buckets.
 type bucket struct {
 	end, count          int64
 	min, max, sum       float64
@@ -13,7 +13,7 @@ type bucket struct {
 }
 
 // at returns row i; of columns that were not read it has zeros.
-func (a *Aggregates) at(i int) bucket {
+func (a *Buckets) at(i int) bucket {
 	return bucket{
 		end: a.Ends[i], count: a.Counts[i], min: cell(a.Mins, i), max: cell(a.Maxs, i), sum: cell(a.Sums, i),
 		first: cell(a.Firsts, i), last: cell(a.Lasts, i), firstTime: cell(a.FirstTimes, i), lastTime: a.LastTimes[i],
@@ -29,7 +29,7 @@ func cell[T any](column []T, i int) (v T) {
 }
 
 // columns are those that a, which has a row, has.
-func (a *Aggregates) columns() (c AggregateColumns) {
+func (a *Buckets) columns() (c Columns) {
 	for i, n := range [...]int{len(a.Mins), len(a.Maxs), len(a.Sums), len(a.Firsts), len(a.Lasts), len(a.Increases)} {
 		if n > 0 {
 			c |= 1 << i
@@ -40,29 +40,29 @@ func (a *Aggregates) columns() (c AggregateColumns) {
 
 // add appends the columns c of b, or joins it to the last bucket if that has the
 // same end.
-func (a *Aggregates) add(b bucket, c AggregateColumns) {
+func (a *Buckets) add(b bucket, c Columns) {
 	if n := a.Len(); n > 0 && a.Ends[n-1] == b.end {
 		b = a.at(n - 1).join(b)
 		a.truncate(n - 1)
 	}
 	a.Ends, a.Counts = append(a.Ends, b.end), append(a.Counts, b.count)
 	a.LastTimes, a.Stales = append(a.LastTimes, b.lastTime), append(a.Stales, b.stale)
-	if c&AggregateMin != 0 {
+	if c&Min != 0 {
 		a.Mins = append(a.Mins, b.min)
 	}
-	if c&AggregateMax != 0 {
+	if c&Max != 0 {
 		a.Maxs = append(a.Maxs, b.max)
 	}
-	if c&AggregateSum != 0 {
+	if c&Sum != 0 {
 		a.Sums = append(a.Sums, b.sum)
 	}
-	if c&AggregateFirst != 0 {
+	if c&First != 0 {
 		a.Firsts, a.FirstTimes = append(a.Firsts, b.first), append(a.FirstTimes, b.firstTime)
 	}
-	if c&AggregateLast != 0 {
+	if c&Last != 0 {
 		a.Lasts = append(a.Lasts, b.last)
 	}
-	if c&AggregateIncrease != 0 {
+	if c&Increase != 0 {
 		a.Increases = append(a.Increases, b.increase)
 	}
 }

@@ -1,13 +1,15 @@
-package series
+package aggregate
 
 import (
 	"math"
 
 	"github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/util/kahansum"
+
+	"herringbone/storage/series"
 )
 
-// AppendAggregates adds the buckets of resolution milliseconds of s to dst. s
+// Append adds the buckets of resolution milliseconds of s to dst. s
 // has float samples only, in the order of time; dst is empty or has buckets of
 // the same series and resolution, of earlier samples. A long series may
 // therefore come in parts: a bucket that a cut between two parts lies in becomes
@@ -16,7 +18,7 @@ import (
 // Minima, maxima and increases are those of PromQL's min_over_time,
 // max_over_time and increase (without its extrapolation); sums are compensated,
 // as those of sum_over_time are.
-func AppendAggregates(dst *Aggregates, s *Samples, resolution int64) {
+func Append(dst *Buckets, s *series.Samples, resolution int64) {
 	for from := 0; from < s.Len(); {
 		end := bucketEnd(s.Times[from], resolution)
 		to := from + 1
@@ -25,7 +27,7 @@ func AppendAggregates(dst *Aggregates, s *Samples, resolution int64) {
 		}
 		b := aggregate(s.Times[from:to], s.Values[from:to])
 		b.end = end
-		dst.add(b, AllAggregates)
+		dst.add(b, AllColumns)
 		from = to
 	}
 }

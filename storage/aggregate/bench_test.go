@@ -1,10 +1,14 @@
-package series
+package aggregate
 
-import "testing"
+import (
+	"testing"
 
-// BenchmarkAppendAggregates aggregates a day of samples 15 s apart.
-func BenchmarkAppendAggregates(b *testing.B) {
-	s := &Samples{}
+	"herringbone/storage/series"
+)
+
+// BenchmarkAppend aggregates a day of samples 15 s apart.
+func BenchmarkAppend(b *testing.B) {
+	s := &series.Samples{}
 	v := 0.0
 	for i := range 5760 {
 		v += float64(i % 7)
@@ -12,10 +16,10 @@ func BenchmarkAppendAggregates(b *testing.B) {
 	}
 	for name, resolution := range map[string]int64{"5m": 5 * minute, "1h": hour} {
 		b.Run(name, func(b *testing.B) {
-			var a Aggregates
+			var a Buckets
 			for b.Loop() {
 				a.Reset()
-				AppendAggregates(&a, s, resolution)
+				Append(&a, s, resolution)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(s.Len()), "ns/sample")
 		})

@@ -1,4 +1,4 @@
-package series
+package aggregate
 
 import (
 	"math"
@@ -6,9 +6,9 @@ import (
 )
 
 // Reset empties a and keeps its memory.
-func (a *Aggregates) Reset() { a.truncate(0) }
+func (a *Buckets) Reset() { a.truncate(0) }
 
-func (a *Aggregates) truncate(n int) {
+func (a *Buckets) truncate(n int) {
 	a.Ends, a.Counts = shorten(a.Ends, n), shorten(a.Counts, n)
 	a.Mins, a.Maxs, a.Sums = shorten(a.Mins, n), shorten(a.Maxs, n), shorten(a.Sums, n)
 	a.Firsts, a.Lasts = shorten(a.Firsts, n), shorten(a.Lasts, n)
@@ -19,7 +19,7 @@ func (a *Aggregates) truncate(n int) {
 func shorten[T any](column []T, n int) []T { return column[:min(n, len(column))] }
 
 // AppendRange adds the buckets from up to, not including, to of o, as they are.
-func (a *Aggregates) AppendRange(o *Aggregates, from, to int) {
+func (a *Buckets) AppendRange(o *Buckets, from, to int) {
 	a.Ends = extend(a.Ends, o.Ends, from, to)
 	a.Counts = extend(a.Counts, o.Counts, from, to)
 	a.Mins = extend(a.Mins, o.Mins, from, to)
@@ -42,8 +42,8 @@ func extend[T any](dst, column []T, from, to int) []T {
 
 // Slice returns the buckets from up to, not including, to. They share their memory
 // with a.
-func (a *Aggregates) Slice(from, to int) Aggregates {
-	return Aggregates{
+func (a *Buckets) Slice(from, to int) Buckets {
+	return Buckets{
 		Ends: cut(a.Ends, from, to), Counts: cut(a.Counts, from, to),
 		Mins: cut(a.Mins, from, to), Maxs: cut(a.Maxs, from, to), Sums: cut(a.Sums, from, to),
 		Firsts: cut(a.Firsts, from, to), Lasts: cut(a.Lasts, from, to),
@@ -60,30 +60,30 @@ func cut[T any](column []T, from, to int) []T {
 }
 
 // Keep drops all columns that are not always read but those in c.
-func (a *Aggregates) Keep(c AggregateColumns) {
-	if c&AggregateMin == 0 {
+func (a *Buckets) Keep(c Columns) {
+	if c&Min == 0 {
 		a.Mins = a.Mins[:0]
 	}
-	if c&AggregateMax == 0 {
+	if c&Max == 0 {
 		a.Maxs = a.Maxs[:0]
 	}
-	if c&AggregateSum == 0 {
+	if c&Sum == 0 {
 		a.Sums = a.Sums[:0]
 	}
-	if c&AggregateFirst == 0 {
+	if c&First == 0 {
 		a.Firsts, a.FirstTimes = a.Firsts[:0], a.FirstTimes[:0]
 	}
-	if c&AggregateLast == 0 {
+	if c&Last == 0 {
 		a.Lasts = a.Lasts[:0]
 	}
-	if c&AggregateIncrease == 0 {
+	if c&Increase == 0 {
 		a.Increases = a.Increases[:0]
 	}
 }
 
 // Range returns the indexes [from, to) of the buckets that end in minEnd …
 // maxEnd, both included.
-func (a *Aggregates) Range(minEnd, maxEnd int64) (from, to int) {
+func (a *Buckets) Range(minEnd, maxEnd int64) (from, to int) {
 	from, _ = slices.BinarySearch(a.Ends, minEnd)
 	if maxEnd == math.MaxInt64 {
 		return from, len(a.Ends)
@@ -94,7 +94,7 @@ func (a *Aggregates) Range(minEnd, maxEnd int64) (from, to int) {
 
 // Times returns when the first and the last of the things in bucket i was:
 // samples, or a marker.
-func (a *Aggregates) Times(i int) (first, last int64) {
+func (a *Buckets) Times(i int) (first, last int64) {
 	switch {
 	case a.Counts[i] == 0:
 		return a.Stales[i], a.Stales[i]
