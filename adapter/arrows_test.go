@@ -191,7 +191,7 @@ func TestOneDoorEach(t *testing.T) {
 
 // The top of the repository is fixed.
 func TestTopLevel(t *testing.T) {
-	folders := []string{"adapter", "remote", "storage", "ring", "compactor", "promql", "sql", "deploy"}
+	folders := []string{"adapter", "remote", "storage", "ring", "compactor", "promql", "sql", "deploy", "docs"}
 	files := []string{"go.mod", "go.sum", "README.md", "Makefile", "LICENSE", "ARCHITECTURE.md", "DECISIONS.md", "CHANGELOG.md"}
 	ignored := []string{"bin", "data"} // What make run makes; see .gitignore.
 	entries, err := os.ReadDir("..")
