@@ -315,7 +315,8 @@ func (h *handbook) runDuckDB(t *testing.T, b block) {
 		}
 		r, err := db.Query(context.Background(), statement, duck.Params{})
 		if err != nil {
-			t.Fatalf("%v: %v\n%s", b, err, statement)
+			t.Errorf("%v: %v\n%s", b, err, statement)
+			return
 		}
 		for r.Next() {
 			rows += r.Batch().NumRows()
@@ -323,7 +324,8 @@ func (h *handbook) runDuckDB(t *testing.T, b block) {
 		err = r.Err()
 		r.Close()
 		if err != nil {
-			t.Fatalf("%v: %v\n%s", b, err, statement)
+			t.Errorf("%v: %v\n%s", b, err, statement)
+			return
 		}
 	}
 	if rows < 100 {
@@ -348,7 +350,8 @@ func checkPrometheusConfig(t *testing.T, b block) {
 	t.Helper()
 	c, err := promconfig.Load(b.text, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
-		t.Fatalf("%v: %v", b, err)
+		t.Errorf("%v: %v", b, err)
+		return
 	}
 	if len(c.RemoteWriteConfigs)+len(c.RemoteReadConfigs) == 0 {
 		t.Errorf("%v: neither remote write nor remote read", b)
@@ -377,10 +380,12 @@ func checkGrafana(t *testing.T, b block) {
 	dec := yaml.NewDecoder(strings.NewReader(b.text))
 	dec.KnownFields(true)
 	if err := dec.Decode(&c); err != nil {
-		t.Fatalf("%v: %v", b, err)
+		t.Errorf("%v: %v", b, err)
+		return
 	}
 	if c.APIVersion != 1 || len(c.DataSources) != 1 {
-		t.Fatalf("%v: %+v", b, c)
+		t.Errorf("%v: %+v", b, c)
+		return
 	}
 	if d := c.DataSources[0]; d.Name == "" || d.Type != "prometheus" || d.URL != "http://"+documented {
 		t.Errorf("%v: %+v", b, d)
