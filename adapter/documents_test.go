@@ -95,3 +95,24 @@ func TestDocumentsLink(t *testing.T) {
 		t.Errorf("only %d links found", found)
 	}
 }
+
+// The figures of README stand among the benchmarks, with their commands.
+func TestReadmeFigures(t *testing.T) {
+	pages := documents(t)
+	_, figures, _ := strings.Cut(pages["../README.md"], "## Ten figures")
+	figures, _, _ = strings.Cut(figures, "\n## ")
+	_, table, found := strings.Cut(figures, "|---|---|\n")
+	if rows := strings.Count(table, "\n| "); !found || rows != 9 {
+		t.Fatalf("README has %d figures, want ten", rows+1)
+	}
+	known := map[string]bool{}
+	number := regexp.MustCompile(`\d[\d.,]*\d|\d`)
+	for _, n := range number.FindAllString(pages["../docs/benchmarks.md"], -1) {
+		known[n] = true
+	}
+	for _, n := range number.FindAllString(table, -1) {
+		if n != "50" && n != "99" && !known[n] { // As in p50 and p99.
+			t.Errorf("README says %s, which docs/benchmarks.md does not", n)
+		}
+	}
+}
