@@ -20,13 +20,18 @@ FUZZTIME    ?= 20s
 CYCLES      ?= 30
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: run build test check unit race fuzz crash bench lint prometheus clean
+.PHONY: run build docs test check unit race fuzz crash bench lint prometheus clean
 
 run: build
 	./bin/adapter
 
 build:
 	$(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o bin/adapter ./adapter
+
+# The page that is made from the code.
+docs: build
+	./bin/adapter config --docs > docs/configuration.md.new
+	mv docs/configuration.md.new docs/configuration.md
 
 # Everything that must be green, in the sizes of continuous integration.
 test: check unit fuzz crash

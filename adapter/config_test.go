@@ -1,7 +1,6 @@
 package main
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -190,27 +189,6 @@ func TestConfigRoundTrip(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
-	}
-}
-
-// README lists all keys with their defaults.
-func TestReadmeConfiguration(t *testing.T) {
-	text, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, after, _ := strings.Cut(string(text), "## Configuration")
-	_, after, _ = strings.Cut(after, "```yaml\n")
-	block, _, found := strings.Cut(after, "```")
-	if !found {
-		t.Fatal("README has no configuration")
-	}
-	got := Config{}
-	if err := parseConfig([]byte(block), &got); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(defaultConfig(), got); diff != "" {
-		t.Errorf("README is not the default (-default +README):\n%s", diff)
 	}
 }
 

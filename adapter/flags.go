@@ -28,6 +28,7 @@ type flags struct {
 	sqlWithoutLandlock bool
 	orphans            bool // fsck: also look for objects that no catalog row names.
 	plan               bool // compact: only say what it would do.
+	docs               bool // config: print the reference page instead.
 	logLevel           string
 	logFormat          string
 
@@ -39,7 +40,7 @@ type commandLine struct {
 	flags
 	app *kingpin.Application
 
-	run, checkConfig, fsck, compact, version, sql *kingpin.CmdClause
+	run, checkConfig, printConfig, fsck, compact, version, sql *kingpin.CmdClause
 
 	shell sqlShell
 
@@ -51,6 +52,8 @@ func newCommandLine() *commandLine {
 	c.app.HelpFlag.Short('h')
 	c.run = c.app.Command("run", "Run a node (the default command).").Default()
 	c.checkConfig = c.app.Command("check-config", "Check --config.file and --web.config.file, and exit.")
+	c.printConfig = c.app.Command("config", "Print the effective configuration as YAML: the defaults, overlaid with --config.file and flags.")
+	c.printConfig.Flag("docs", "Print the reference of all keys and flags instead, as Markdown.").BoolVar(&c.docs)
 	c.fsck = c.app.Command("fsck", "Check the data directory of a stopped node: catalog against objects, checksums, overlaps, write-ahead log. Exits 1 if there is a finding.")
 	c.fsck.Flag("orphans", "Also report objects that the catalog does not name: harmless leftovers of work that was cut off. A node collects them 48 hours later.").BoolVar(&c.orphans)
 	c.compact = c.app.Command("compact", "Expire, compact and collect in the data directory of a stopped node until there is nothing more to do, and print what was done.")

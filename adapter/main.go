@@ -95,6 +95,8 @@ func dispatch(ctx context.Context, cli *commandLine, command string, stdout io.W
 		return err
 	}
 	switch command {
+	case cli.printConfig.FullCommand():
+		return configCommand(cli, cfg, stdout)
 	case cli.fsck.FullCommand():
 		return fsck(ctx, cli.flags, cfg, stdout)
 	case cli.compact.FullCommand():

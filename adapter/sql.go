@@ -16,22 +16,6 @@ import (
 	"herringbone/storage/catalog"
 )
 
-// SQLConfig is the section sql. Sizes and threads are those of one query; a query
-// runs in a process of its own.
-type SQLConfig struct {
-	Enabled        bool     `yaml:"enabled"`
-	MaxConcurrency int      `yaml:"max_concurrency"` // Queries that run at once.
-	MaxQueue       int      `yaml:"max_queue"`       // That wait for it; more are answered 503.
-	Timeout        Duration `yaml:"timeout"`         // Of a query that names none.
-	MaxTimeout     Duration `yaml:"max_timeout"`     // That a query may name.
-	MaxMemory      Size     `yaml:"max_memory"`
-	MaxTemp        Size     `yaml:"max_temp"`  // Spilled to disk.
-	Threads        int      `yaml:"threads"`   // 0 is one a core.
-	MaxRows        int64    `yaml:"max_rows"`  // Of an answer; 0 is no limit.
-	MaxBytes       Size     `yaml:"max_bytes"` // Of an answer, as Arrow; 0 is no limit.
-	MaxFiles       int      `yaml:"max_files"` // Read by a query; 0 is no limit.
-}
-
 func defaultSQLConfig() SQLConfig {
 	e, w := engine.DefaultOptions(), worker.Default()
 	return SQLConfig{

@@ -75,7 +75,7 @@ func (d *sqlData) counters() {
 	}
 }
 
-// liveFiles asks which objects count, as README says.
+// liveFiles asks which objects count, as docs/storage.md says.
 func (d *sqlData) liveFiles() []string {
 	d.t.Helper()
 	text, err := d.sql("SELECT name FROM system.files WHERE kind = 'samples'", "format", "jsonl")

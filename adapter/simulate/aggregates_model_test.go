@@ -78,7 +78,7 @@ func (w *told) write(name string, samples map[int64]float64) {
 		w.t.Fatal(err)
 	}
 	// What is in memory when its samples are dropped is told of no more: a gap that
-	// README names.
+	// docs/promql.md names.
 	if err := w.store.Flush(context.Background()); err != nil {
 		w.t.Fatal(err)
 	}

@@ -82,7 +82,7 @@ func (w *told) step() {
 	}
 }
 
-// The rules that README shows, with samples dropped after the first: a year and
+// The rules that docs/compaction.md shows, with samples dropped after the first: a year and
 // three months of steady writes.
 func TestCoarserRulesAfterSamplesAreGone(t *testing.T) {
 	w := newTold(t, 1, time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), func(_ *rand.Rand, o *compactor.Options) {

@@ -29,7 +29,7 @@ func DefaultYearOptions() YearOptions {
 	}
 }
 
-// yearRules are what README shows: 5m after 30 days, 1h after 180 days.
+// yearRules are what docs/compaction.md shows: 5m after 30 days, 1h after 180 days.
 func yearRules() []compactor.Rule {
 	const day = 24 * time.Hour
 	return []compactor.Rule{
