@@ -16,8 +16,8 @@ import (
 )
 
 // Resolutions implements aggregate.Source from the catalog alone.
-func (s *Store) Resolutions(t series.Tenant, q series.Query) []aggregate.Resolution {
-	snapshot := s.catalog.Snapshot()
+func (r *Querier) Resolutions(t series.Tenant, q series.Query) []aggregate.Resolution {
+	snapshot := r.catalog.Snapshot()
 	var found []aggregate.Resolution
 	for _, kind := range snapshot.Kinds(t) {
 		if kind.Resolution() == 0 {
@@ -47,14 +47,14 @@ func samplesDroppedFiles(snapshot *catalog.Snapshot, t series.Tenant, q *series.
 
 // SelectAggregates implements aggregate.Source. Which of a series'
 // samples are replaced by aggregates is decided at once, by indexes: see claims.
-func (s *Store) SelectAggregates(ctx context.Context, t series.Tenant, q aggregate.Query) (aggregate.Set, error) {
+func (r *Querier) SelectAggregates(ctx context.Context, t series.Tenant, q aggregate.Query) (aggregate.Set, error) {
 	if q.Resolution <= 0 {
 		return nil, fmt.Errorf("select aggregates: resolution %d ms is not positive: %w", q.Resolution, series.ErrInvalid)
 	}
 	set := &aggregateSet{resolution: q.Resolution, columns: q.Columns}
-	set.seriesSet = &seriesSet{files: s.files, query: q.Query, trace: series.TraceOf(ctx).Begin(q.Query)}
+	set.seriesSet = &seriesSet{files: r.files, query: q.Query, trace: series.TraceOf(ctx).Begin(q.Query)}
 	set.minT, set.maxT = inner(q.MinT, q.MaxT, q.Resolution)
-	if err := s.find(ctx, t, q.Query, set.seriesSet, q.Uses); err != nil {
+	if err := r.find(ctx, t, q.Query, set.seriesSet, q.Uses); err != nil {
 		return nil, errors.Join(fmt.Errorf("select aggregates: %w", err), set.Close())
 	}
 	set.buckets = make([]bucketScan, len(set.scans))

@@ -18,34 +18,34 @@ import (
 )
 
 // Append implements series.Sink: resolve, log, sync, remember.
-func (s *Store) Append(ctx context.Context, t series.Tenant, b *series.Batch) (series.Written, error) {
+func (in *Ingester) Append(ctx context.Context, t series.Tenant, b *series.Batch) (series.Written, error) {
 	begin := time.Now()
-	written, err := s.append(ctx, t, b)
+	written, err := in.append(ctx, t, b)
 	if err != nil {
-		s.metrics.appendFailures.Inc()
+		in.metrics.appendFailures.Inc()
 		return series.Written{}, fmt.Errorf("append batch: %w", err)
 	}
-	s.metrics.appended(written, time.Since(begin))
+	in.metrics.appended(written, time.Since(begin))
 	return written, nil
 }
 
-func (s *Store) append(ctx context.Context, t series.Tenant, b *series.Batch) (series.Written, error) {
+func (in *Ingester) append(ctx context.Context, t series.Tenant, b *series.Batch) (series.Written, error) {
 	if len(b.Metadata) > 0 {
-		if err := s.catalog.PutMetadata(ctx, t, b.Metadata, s.now()); err != nil {
+		if err := in.catalog.PutMetadata(ctx, t, b.Metadata, in.now()); err != nil {
 			return series.Written{}, fmt.Errorf("put metadata: %w", err)
 		}
 	}
 	if len(b.Entries) == 0 {
 		return series.Written{}, nil
 	}
-	g, err := s.begin(ctx)
+	g, err := in.begin(ctx)
 	if err != nil {
 		return series.Written{}, err
 	}
 	defer g.writers.Done()
-	w := s.appenders.Get().(*appender)
-	defer s.appenders.Put(w)
-	w.reset(g, t, s.oldest())
+	w := in.appenders.Get().(*appender)
+	defer in.appenders.Put(w)
+	w.reset(g, t, in.oldest())
 	if err := w.resolve(b); err != nil {
 		return series.Written{}, logError(err)
 	}
@@ -53,7 +53,7 @@ func (s *Store) append(ctx context.Context, t series.Tenant, b *series.Batch) (s
 		return series.Written{}, logError(err)
 	}
 	w.remember()
-	s.grown(g)
+	in.grown(g)
 	return w.written, nil
 }
 
@@ -69,11 +69,11 @@ const (
 func tooFar(t int64) bool { return t < earliestTime || t > latestTime }
 
 // oldest is the time before which samples are rejected.
-func (s *Store) oldest() int64 {
-	if s.opts.Retention == 0 {
+func (in *Ingester) oldest() int64 {
+	if in.opts.Retention == 0 {
 		return earliestTime
 	}
-	return max(earliestTime, s.now().Add(-s.opts.Retention).UnixMilli())
+	return max(earliestTime, in.now().Add(-in.opts.Retention).UnixMilli())
 }
 
 // logError gives a full disk its class: writes can succeed again without a
@@ -87,22 +87,22 @@ func logError(err error) error {
 
 // begin returns the active generation, counted as having one more writer. It
 // waits while memory is full.
-func (s *Store) begin(ctx context.Context) (*generation, error) {
+func (in *Ingester) begin(ctx context.Context) (*generation, error) {
 	var deadline <-chan time.Time
 	for {
-		g, flushed, err := s.tryBegin()
+		g, flushed, err := in.tryBegin()
 		if g != nil || err != nil {
 			return g, err
 		}
 		if deadline == nil {
-			timer := time.NewTimer(s.opts.AppendWait)
+			timer := time.NewTimer(in.opts.AppendWait)
 			defer timer.Stop()
 			deadline = timer.C
 		}
 		select {
 		case <-flushed:
 		case <-deadline:
-			return nil, fmt.Errorf("memory is full and was not flushed within %v: %w", s.opts.AppendWait, series.ErrOverload)
+			return nil, fmt.Errorf("memory is full and was not flushed within %v: %w", in.opts.AppendWait, series.ErrOverload)
 		case <-ctx.Done():
 			return nil, fmt.Errorf("wait for memory: %w", ctx.Err())
 		}
@@ -111,31 +111,31 @@ func (s *Store) begin(ctx context.Context) (*generation, error) {
 
 // tryBegin returns no generation and no error if the write must wait for flushed
 // to be closed.
-func (s *Store) tryBegin() (g *generation, flushed <-chan struct{}, err error) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+func (in *Ingester) tryBegin() (g *generation, flushed <-chan struct{}, err error) {
+	in.mu.RLock()
+	defer in.mu.RUnlock()
 	switch {
-	case s.active == nil:
+	case in.active == nil:
 		return nil, nil, fmt.Errorf("store is starting or stopping: %w", series.ErrNotReady)
-	case s.active.segment.Err() == nil && s.active.size() < s.opts.GenerationBytes:
-		s.active.writers.Add(1)
-		return s.active, nil, nil
+	case in.active.segment.Err() == nil && in.active.size() < in.opts.GenerationBytes:
+		in.active.writers.Add(1)
+		return in.active, nil, nil
 	}
-	s.poke() // It is full, or its log is broken: only a new one helps.
-	return nil, s.changed, nil
+	in.poke() // It is full, or its log is broken: only a new one helps.
+	return nil, in.changed, nil
 }
 
 // grown freezes the generation when it is full.
-func (s *Store) grown(g *generation) {
-	if g.size() < s.opts.GenerationBytes {
+func (in *Ingester) grown(g *generation) {
+	if g.size() < in.opts.GenerationBytes {
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.active == g && len(s.frozen) < s.opts.MaxFrozen {
-		_ = s.rotateLocked() // An error leaves it active; Run tries again and logs.
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.active == g && len(in.frozen) < in.opts.MaxFrozen {
+		_ = in.rotateLocked() // An error leaves it active; Run tries again and logs.
 	}
-	s.poke()
+	in.poke()
 }
 
 // appender is the memory of one append, reused.

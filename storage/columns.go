@@ -7,7 +7,6 @@ import (
 
 	promlabels "github.com/prometheus/prometheus/model/labels"
 
-	"herringbone/storage/aggregate"
 	"herringbone/storage/series"
 )
 
@@ -120,7 +119,7 @@ func (a *arena) run(n int, t int64) run {
 
 // memSeries is one series of a generation.
 type memSeries struct {
-	labels labels
+	labels promlabels.Labels
 	ref    uint32
 	hash   uint64
 	next   *memSeries // Another series whose labels have the same hash.
@@ -183,25 +182,6 @@ func (m *memSeries) appendHistograms(histograms []series.Histogram) int64 {
 		grown += histogramBytes(h)
 	}
 	return grown
-}
-
-func (m *memSeries) appendExemplars(exemplars []series.Exemplar) int64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var grown int64
-	for _, e := range exemplars {
-		recent := m.exemplars[max(0, len(m.exemplars)-64):] // Bounds the work, not the promise: exemplars are samples of events.
-		if slices.ContainsFunc(recent, func(o series.Exemplar) bool { return sameExemplar(e, o) }) {
-			continue // A retry: exemplars have no other identity.
-		}
-		m.exemplars = append(m.exemplars, e)
-		grown += int64(64 + e.Labels.ByteSize())
-	}
-	return grown
-}
-
-func sameExemplar(a, b series.Exemplar) bool {
-	return a.T == b.T && math.Float64bits(a.V) == math.Float64bits(b.V) && equalLabels(a.Labels, b.Labels)
 }
 
 // read replaces what is in dst by the samples in minT … maxT.
@@ -303,9 +283,3 @@ func histogramBytes(h series.Histogram) int64 {
 	}
 	return fixed + int64(8*(len(h.FH.PositiveBuckets)+len(h.FH.NegativeBuckets)+len(h.FH.PositiveSpans)+len(h.FH.NegativeSpans)+len(h.FH.CustomValues)))
 }
-
-// The pools hold the columns that parts of a series are read to.
-var (
-	samplesPool    = sync.Pool{New: func() any { return &series.Samples{} }}
-	aggregatesPool = sync.Pool{New: func() any { return &aggregate.Buckets{} }}
-)

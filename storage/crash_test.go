@@ -208,7 +208,7 @@ func TestFailedSyncEndsTheSegment(t *testing.T) {
 						failed++
 						m.unknown(b)
 						// As Run would: a broken segment is due.
-						if err := r.store.flushDue(context.Background()); err != nil {
+						if err := r.store.ingester.FlushDue(context.Background()); err != nil {
 							t.Log(err)
 						}
 						continue

@@ -4,13 +4,45 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"time"
 
 	"github.com/oklog/ulid/v2"
+	"github.com/prometheus/client_golang/prometheus"
 	promlabels "github.com/prometheus/prometheus/model/labels"
 
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
 )
+
+// Deleter hides rows by tombstones. All methods may be called from any goroutine.
+type Deleter struct {
+	memory  Flusher
+	catalog *catalog.Catalog
+	files   *files
+	log     *slog.Logger
+	now     func() time.Time
+	metrics *deleteMetrics
+}
+
+// Flusher is what was written and is not in files yet: a tombstone does not reach
+// it, so it is flushed before.
+type Flusher interface {
+	// Generations returns what is in memory, oldest first; the last one is active.
+	Generations() ([]*memGeneration, error)
+	// Flush writes everything that is in memory when it is called to files.
+	Flush(ctx context.Context) error
+	// FlushFrozen writes what is not active any more.
+	FlushFrozen(ctx context.Context) error
+	// WithoutFlush calls fn after FlushFrozen; no flush begins before fn returns.
+	WithoutFlush(ctx context.Context, fn func() error) error
+}
+
+// NewDeleter returns a Deleter for the files that c lists and for what memory has.
+// now is the clock.
+func NewDeleter(memory Flusher, c *catalog.Catalog, f *files, now func() time.Time, reg prometheus.Registerer, log *slog.Logger) *Deleter {
+	return &Deleter{memory: memory, catalog: c, files: f, log: log, now: now, metrics: newDeleteMetrics(reg)}
+}
 
 // Delete hides the samples and exemplars of matching series in minT … maxT
 // (milliseconds, both included) from every read that begins after it returned.
@@ -21,7 +53,7 @@ import (
 // The tombstone it returns is the receipt: catalog.Receipt tells by its ID what
 // became of it. Hidden counts the rows that were visible and that the delete
 // hides, duplicates that are in several files included; it is exact unless a
-// compaction of the same files is committed at the same moment. The rows of a
+// compaction of the same files is committed at the same time. The rows of a
 // damaged or missing file are hidden and cannot be counted: Hidden is then a lower
 // bound, and the log names the file.
 //
@@ -31,29 +63,28 @@ import (
 // Errors: no matcher that some label must satisfy, or minT after maxT, wraps
 // series.ErrInvalid; series.ErrNotReady before Replay and after Close. After any
 // other error the delete may have happened; repeating it is harmless.
-func (s *Store) Delete(ctx context.Context, t series.Tenant, minT, maxT int64, matchers []*promlabels.Matcher) (catalog.Tombstone, error) {
-	d := deletion{store: s, tombstone: catalog.Tombstone{
+func (x *Deleter) Delete(ctx context.Context, t series.Tenant, minT, maxT int64, matchers []*promlabels.Matcher) (catalog.Tombstone, error) {
+	d := deletion{Deleter: x, tombstone: catalog.Tombstone{
 		ID: ulid.Make().String(), Tenant: t, Cause: catalog.Deleted, Matchers: matchers,
-		MinT: minT, MaxT: maxT, Created: s.now().UnixMilli(),
+		MinT: minT, MaxT: maxT, Created: x.now().UnixMilli(),
 	}}
 	receipt, err := d.run(ctx)
 	if err != nil {
 		return catalog.Tombstone{}, fmt.Errorf("delete series: %w", err)
 	}
-	s.metrics.deleted(receipt)
+	x.metrics.deleted(receipt)
 	return receipt, nil
 }
 
 // deletion is one call of Delete.
 type deletion struct {
-	store     *Store
+	*Deleter
 	tombstone catalog.Tombstone
 
 	counted map[string]hidden // By file ID: what the delete hides there.
 }
 
 func (d *deletion) run(ctx context.Context) (catalog.Tombstone, error) {
-	s := d.store
 	if err := d.validate(); err != nil {
 		return catalog.Tombstone{}, err
 	}
@@ -62,7 +93,7 @@ func (d *deletion) run(ctx context.Context) (catalog.Tombstone, error) {
 	}
 	// Counting can take long: it is done while flushes go on, and again for what
 	// is new while they stand still.
-	if _, err := d.count(ctx, s.catalog.Snapshot()); err != nil {
+	if _, err := d.count(ctx, d.catalog.Snapshot()); err != nil {
 		return catalog.Tombstone{}, err
 	}
 	return d.commit(ctx)
@@ -87,8 +118,8 @@ func (d *deletion) validate() error {
 // tombstone. Frozen ones, which it may have become one of by now, are flushed in
 // any case: at the latest by commit.
 func (d *deletion) flush(ctx context.Context) error {
-	s, t := d.store, &d.tombstone
-	generations, err := s.generations()
+	t := &d.tombstone
+	generations, err := d.memory.Generations()
 	if err != nil {
 		return err
 	}
@@ -98,41 +129,44 @@ func (d *deletion) flush(ctx context.Context) error {
 	case err != nil:
 		return err
 	case holds:
-		return s.Flush(ctx)
+		return d.memory.Flush(ctx)
 	default:
-		return s.flushFrozen(ctx)
+		return d.memory.FlushFrozen(ctx)
 	}
 }
 
 // commit adds the tombstone. No generation is between the commit of its files
 // and being forgotten meanwhile: memory would show what the tombstone hides.
-func (d *deletion) commit(ctx context.Context) (catalog.Tombstone, error) {
-	s, none := d.store, catalog.Tombstone{}
-	s.flushing.Lock()
-	defer s.flushing.Unlock()
-	// A flush that failed may have been committed; only flushing it again tells.
-	if err := s.flushFrozenLocked(ctx); err != nil {
-		return none, err
-	}
-	before := s.catalog.Snapshot()
+func (d *deletion) commit(ctx context.Context) (receipt catalog.Tombstone, err error) {
+	err = d.memory.WithoutFlush(ctx, func() (err error) {
+		receipt, err = d.commitLocked(ctx)
+		return err
+	})
+	return receipt, err
+}
+
+// commitLocked is commit while no flush can begin.
+func (d *deletion) commitLocked(ctx context.Context) (catalog.Tombstone, error) {
+	none := catalog.Tombstone{}
+	before := d.catalog.Snapshot()
 	sum, err := d.count(ctx, before)
 	if err != nil {
 		return none, err
 	}
 	d.tombstone.Hidden = sum.rows
-	after, err := s.catalog.Commit(ctx, catalog.Edit{Token: "delete/" + d.tombstone.ID, Tombstones: []catalog.Tombstone{d.tombstone}})
+	after, err := d.catalog.Commit(ctx, catalog.Edit{Token: "delete/" + d.tombstone.ID, Tombstones: []catalog.Tombstone{d.tombstone}})
 	if err != nil {
 		return none, err
 	}
 	// Where somebody else committed in between, there may be a file that was not
 	// looked at: whoever lifts tombstones that hide nothing will see.
 	if !sum.needed && after.Version() == before.Version()+1 {
-		_, err := s.catalog.Commit(ctx, catalog.Edit{Token: "lift/" + d.tombstone.ID, Lift: []string{d.tombstone.ID}})
+		_, err := d.catalog.Commit(ctx, catalog.Edit{Token: "lift/" + d.tombstone.ID, Lift: []string{d.tombstone.ID}})
 		if err != nil && !errors.Is(err, catalog.ErrConflict) { // Somebody has lifted it by now.
 			return none, err
 		}
 	}
-	return s.catalog.Receipt(ctx, d.tombstone.ID)
+	return d.catalog.Receipt(ctx, d.tombstone.ID)
 }
 
 // count returns what the delete hides in the files of a snapshot.
@@ -160,9 +194,9 @@ func (d *deletion) count(ctx context.Context, snapshot *catalog.Snapshot) (sum h
 // look is hiddenIn, but damage does not hinder a delete: nothing is read to hide
 // rows. They may be there, so the tombstone stays as long as the file.
 func (d *deletion) look(ctx context.Context, f *catalog.File, t *catalog.Tombstone, mask catalog.Mask) (hidden, error) {
-	h, err := d.store.hiddenIn(ctx, f, t, mask)
+	h, err := d.hiddenIn(ctx, f, t, mask)
 	if errors.Is(err, series.ErrCorrupt) {
-		d.store.log.Warn("a delete hides rows of a damaged file, its receipt does not count them", "delete", t.ID, "file", f.Name, "err", err)
+		d.log.Warn("a delete hides rows of a damaged file, its receipt does not count them", "delete", t.ID, "file", f.Name, "err", err)
 		return hidden{needed: true}, nil
 	}
 	return h, err

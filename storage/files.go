@@ -57,7 +57,13 @@ type openFile struct {
 	size    int64         // As counted in files.bytes.
 }
 
-func newFiles(b bucket.Bucket, limit int64, pages *block.Cache) *files {
+// newFiles returns a cache of at most limit bytes of indexes and, if pageBytes is
+// not 0, of decoded pages beside them.
+func newFiles(b bucket.Bucket, limit, pageBytes int64) *files {
+	var pages *block.Cache
+	if pageBytes > 0 {
+		pages = block.NewCache(pageBytes)
+	}
 	return &files{bucket: b, limit: limit, pages: pages, open: map[string]*openFile{}, recent: list.New()}
 }
 
@@ -139,6 +145,19 @@ func (o *openFile) find(q *series.Query) []block.Ref {
 	return o.index.Select(q.Matchers, q.MinT, q.MaxT, 0)
 }
 
+// samples returns the reader of a file with samples. The caller calls release
+// once, after its last use of the reader.
+func (f *files) samples(ctx context.Context, file *catalog.File) (_ *block.Reader, release func(), err error) {
+	if file.Kind != catalog.Samples {
+		return nil, nil, fmt.Errorf("open file %s: its rows are %s: %w", file.Name, file.Kind, series.ErrInvalid)
+	}
+	o, err := f.acquire(ctx, file)
+	if err != nil {
+		return nil, nil, err
+	}
+	return o.reader, func() { f.release(o) }, nil
+}
+
 // object opens the object of a file and checks its size.
 func (f *files) object(ctx context.Context, file *catalog.File) (bucket.Object, error) {
 	o, err := f.bucket.Open(ctx, file.Name)
@@ -204,11 +223,11 @@ func (f *files) keep(live *catalog.Snapshot) {
 		return // A query with an older snapshot may have opened one since.
 	}
 	f.keptVersion, f.keptOpened = live.Version(), f.opened
-	gone := maps.Clone(f.open)
+	unlisted := maps.Clone(f.open)
 	for file := range live.All() {
-		delete(gone, file.ID)
+		delete(unlisted, file.ID)
 	}
-	for _, o := range gone {
+	for _, o := range unlisted {
 		f.removeLocked(o)
 		if o.users == 0 {
 			o.close()

@@ -21,9 +21,9 @@ func TestForgetClosesRemovedFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var gone *catalog.File
+	var removed *catalog.File
 	for f := range r.store.Snapshot().All() {
-		gone = f
+		removed = f
 	}
 	open := func() int {
 		r.store.files.mu.Lock()
@@ -34,15 +34,15 @@ func TestForgetClosesRemovedFiles(t *testing.T) {
 	if n := open(); n != 2 {
 		t.Fatalf("%d files open, both are live", n)
 	}
-	reading := r.store.files.open[gone.ID]
-	if _, err := r.catalog.Commit(ctx, catalog.Edit{Token: "remove", Remove: []string{gone.ID}}); err != nil {
+	reading := r.store.files.open[removed.ID]
+	if _, err := r.catalog.Commit(ctx, catalog.Edit{Token: "remove", Remove: []string{removed.ID}}); err != nil {
 		t.Fatal(err)
 	}
 	r.store.Forget()
 	if n := open(); n != 1 {
 		t.Errorf("%d files open, one is live", n)
 	}
-	if err := r.bucket.Delete(ctx, gone.Name); err != nil {
+	if err := r.bucket.Delete(ctx, removed.Name); err != nil {
 		t.Fatal(err)
 	}
 	if got := len(readAll(t, set)["m"]); got != 2 {

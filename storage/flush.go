@@ -18,26 +18,39 @@ import (
 	"herringbone/storage/wal"
 )
 
-// flushFrozen flushes all frozen generations, oldest first.
-func (s *Store) flushFrozen(ctx context.Context) error {
-	s.flushing.Lock()
-	defer s.flushing.Unlock()
-	return s.flushFrozenLocked(ctx)
+// FlushFrozen flushes all frozen generations, oldest first.
+func (in *Ingester) FlushFrozen(ctx context.Context) error {
+	in.flushing.Lock()
+	defer in.flushing.Unlock()
+	return in.flushFrozenLocked(ctx)
 }
 
-// flushFrozenLocked is flushFrozen with Store.flushing held.
-func (s *Store) flushFrozenLocked(ctx context.Context) error {
+// WithoutFlush calls fn when all that was frozen is flushed, and lets no flush
+// begin before fn returns: no generation is then between the commit of its files
+// and being forgotten. A flush that failed may have been committed; only flushing
+// it again tells, so its error is returned and fn is not called.
+func (in *Ingester) WithoutFlush(ctx context.Context, fn func() error) error {
+	in.flushing.Lock()
+	defer in.flushing.Unlock()
+	if err := in.flushFrozenLocked(ctx); err != nil {
+		return err
+	}
+	return fn()
+}
+
+// flushFrozenLocked is FlushFrozen with Ingester.flushing held.
+func (in *Ingester) flushFrozenLocked(ctx context.Context) error {
 	for {
-		s.mu.RLock()
+		in.mu.RLock()
 		var g *generation
-		if len(s.frozen) > 0 {
-			g = s.frozen[0]
+		if len(in.frozen) > 0 {
+			g = in.frozen[0]
 		}
-		s.mu.RUnlock()
+		in.mu.RUnlock()
 		if g == nil {
 			return nil
 		}
-		if err := s.flush(ctx, g); err != nil {
+		if err := in.flush(ctx, g); err != nil {
 			return fmt.Errorf("flush generation %d: %w", g.seq, err)
 		}
 	}
@@ -46,54 +59,54 @@ func (s *Store) flushFrozenLocked(ctx context.Context) error {
 // flush writes one frozen generation, commits its files with the WAL position,
 // and forgets it: in this order, so that a crash between any two steps leaves
 // its samples in the catalog, in the WAL, or in both.
-func (s *Store) flush(ctx context.Context, g *generation) error {
+func (in *Ingester) flush(ctx context.Context, g *generation) error {
 	begin := time.Now()
 	g.writers.Wait()
-	files, err := s.writeFiles(ctx, g)
+	files, err := in.writeFiles(ctx, g)
 	if err != nil {
-		return errors.Join(err, s.discard(files))
+		return errors.Join(err, in.discard(files))
 	}
 	edit := catalog.Edit{
-		Token: fmt.Sprintf("flush/%s/%d", s.opts.Node, g.seq),
-		Add:   files, Tables: g.flushedTables(),
-		WAL: &catalog.WALPosition{Node: s.opts.Node, Segment: s.segmentBefore(g)},
+		Token: fmt.Sprintf("flush/%s/%d", in.opts.Node, g.seq),
+		Add:   files, Tables: g.tableList(),
+		WAL: &catalog.WALPosition{Node: in.opts.Node, Segment: in.segmentBefore(g)},
 	}
 	// If the outcome of the commit is unknown, the files stay: the next attempt
 	// writes others, and what no commit names is garbage for the collector.
-	if _, err := s.catalog.Commit(ctx, edit); err != nil {
+	if _, err := in.catalog.Commit(ctx, edit); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
-	s.metrics.flushed(files, time.Since(begin))
-	return s.forget(g)
+	in.metrics.flushed(files, time.Since(begin))
+	return in.forget(g)
 }
 
 // segmentBefore returns the last segment number before the generation that
 // follows g: with g committed, all up to there is in the catalog. It can be above
 // g's own where a segment could not be begun.
-func (s *Store) segmentBefore(g *generation) uint64 {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if i := slices.Index(s.frozen, g); i+1 < len(s.frozen) {
-		return s.frozen[i+1].seq - 1
+func (in *Ingester) segmentBefore(g *generation) uint64 {
+	in.mu.RLock()
+	defer in.mu.RUnlock()
+	if i := slices.Index(in.frozen, g); i+1 < len(in.frozen) {
+		return in.frozen[i+1].seq - 1
 	}
-	if s.active == nil { // Replaying: replayInto knows what follows.
-		return max(g.seq, s.nextSeq-1)
+	if in.active == nil { // Replaying: replayInto knows what follows.
+		return max(g.seq, in.nextSeq-1)
 	}
-	return s.active.seq - 1
+	return in.active.seq - 1
 }
 
 // forget lets go of a generation that the catalog holds.
-func (s *Store) forget(g *generation) error {
-	s.mu.Lock()
-	s.frozen = slices.DeleteFunc(slices.Clone(s.frozen), func(o *generation) bool { return o == g })
-	s.announceLocked()
-	s.mu.Unlock()
+func (in *Ingester) forget(g *generation) error {
+	in.mu.Lock()
+	in.frozen = slices.DeleteFunc(slices.Clone(in.frozen), func(o *generation) bool { return o == g })
+	in.announceLocked()
+	in.mu.Unlock()
 	var errs []error
 	if g.segment != nil {
 		errs = append(errs, g.segment.Close())
 	}
 	for _, seq := range g.segments {
-		if err := wal.Remove(s.fs, s.walDir(), seq); err != nil {
+		if err := wal.Remove(in.fs, in.walDir(), seq); err != nil {
 			errs = append(errs, fmt.Errorf("remove WAL segment %d: %w", seq, err))
 		}
 	}
@@ -102,22 +115,22 @@ func (s *Store) forget(g *generation) error {
 
 // discard removes the objects of a flush that was not committed. Their names are
 // new and known to nobody else.
-func (s *Store) discard(files []catalog.File) error {
+func (in *Ingester) discard(files []catalog.File) error {
 	var errs []error
 	for _, f := range files {
-		errs = append(errs, s.bucket.Delete(context.Background(), f.Name))
+		errs = append(errs, in.bucket.Delete(context.Background(), f.Name))
 	}
 	return errors.Join(errs...)
 }
 
 // writeFiles returns the files written so far also when it fails.
-func (s *Store) writeFiles(ctx context.Context, g *generation) (files []catalog.File, err error) {
+func (in *Ingester) writeFiles(ctx context.Context, g *generation) (files []catalog.File, err error) {
 	for _, m := range g.memories() {
-		for _, p := range s.partitions(m) {
+		for _, p := range in.partitions(m) {
 			if err := ctx.Err(); err != nil {
 				return files, err
 			}
-			f, err := s.writePartition(ctx, m.tenant, p)
+			f, err := in.writePartition(ctx, m.tenant, p)
 			if err != nil {
 				return files, fmt.Errorf("write partition %s of day %d: %w", p.key, p.day, err)
 			}
@@ -125,7 +138,7 @@ func (s *Store) writeFiles(ctx context.Context, g *generation) (files []catalog.
 				files = append(files, *f)
 			}
 		}
-		exemplars, err := s.writeExemplars(ctx, m)
+		exemplars, err := in.writeExemplars(ctx, m)
 		files = append(files, exemplars...)
 		if err != nil {
 			return files, fmt.Errorf("write exemplars: %w", err)
@@ -143,7 +156,7 @@ type partition struct {
 
 // partitions splits a memory by day and tag bucket. A series with samples of
 // several days is in several partitions.
-func (s *Store) partitions(m *memory) []partition {
+func (in *Ingester) partitions(m *memory) []partition {
 	known := slices.Clone(m.all())
 	slices.SortFunc(known, func(a, b *memSeries) int { return series.Compare(a.labels, b.labels) })
 	type id struct {
@@ -151,7 +164,7 @@ func (s *Store) partitions(m *memory) []partition {
 		key string
 	}
 	parts := map[id][]*memSeries{}
-	template := s.opts.template(m.tenant)
+	template := in.opts.template(m.tenant)
 	for _, ms := range known {
 		key := template.Key(ms.labels)
 		for _, day := range ms.days() {
@@ -168,48 +181,12 @@ func (s *Store) partitions(m *memory) []partition {
 	return out
 }
 
-// days returns the days that the series may have samples of.
-func (m *memSeries) days() []int64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var days []int64
-	for i := range m.runs {
-		r := &m.runs[i]
-		if r.len() == 0 {
-			continue
-		}
-		if first, last := series.Day(r.minT), series.Day(r.maxT); first == last {
-			days = append(days, first)
-		} else {
-			days = append(days, r.days()...)
-		}
-	}
-	slices.Sort(days)
-	return slices.Compact(days)
-}
-
-// days returns the day of each sample, neighbours of one day once.
-func (r *run) days() (days []int64) {
-	add := func(t int64) {
-		if d := series.Day(t); len(days) == 0 || days[len(days)-1] != d {
-			days = append(days, d)
-		}
-	}
-	for _, o := range r.offsets {
-		add(r.base + int64(o))
-	}
-	for _, h := range r.histograms {
-		add(h.T)
-	}
-	return days
-}
-
 // writePartition writes one level-0 file. It returns nil if there was nothing to
 // write.
-func (s *Store) writePartition(ctx context.Context, t series.Tenant, p partition) (*catalog.File, error) {
-	return s.writeObject(ctx, t, p, catalog.Samples, func(w writer) (block.Meta, error) {
+func (in *Ingester) writePartition(ctx context.Context, t series.Tenant, p partition) (*catalog.File, error) {
+	return in.writeObject(ctx, t, p, catalog.Samples, func(w writer) (block.Meta, error) {
 		o := block.LevelOptions(0)
-		o.Labels, o.Writer = labelNames(p.series), s.opts.Node
+		o.Labels, o.Writer = labelNames(p.series), in.opts.Node
 		bw, err := block.NewWriter(w, o)
 		if err != nil {
 			return block.Meta{}, err
@@ -232,10 +209,10 @@ func (s *Store) writePartition(ctx context.Context, t series.Tenant, p partition
 type writer interface{ Write(p []byte) (int, error) }
 
 // writeObject makes one object, filled by fill, and describes it.
-func (s *Store) writeObject(ctx context.Context, t series.Tenant, p partition, kind catalog.Kind, fill func(writer) (block.Meta, error)) (_ *catalog.File, err error) {
+func (in *Ingester) writeObject(ctx context.Context, t series.Tenant, p partition, kind catalog.Kind, fill func(writer) (block.Meta, error)) (_ *catalog.File, err error) {
 	id := ulid.Make().String()
 	name := series.ObjectName(t, kind, p.day, 1, p.key, 0, id)
-	w, err := s.bucket.Create(ctx, name)
+	w, err := in.bucket.Create(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("create object %s: %w", name, err)
 	}
@@ -255,7 +232,7 @@ func (s *Store) writeObject(ctx context.Context, t series.Tenant, p partition, k
 		Size: meta.Size, SHA256: meta.SHA256, Tail: meta.Size - meta.Tail, TailCRC: meta.TailCRC,
 		Rows: meta.Rows, Series: meta.Series, MinT: meta.MinT, MaxT: meta.MaxT,
 		MinName: meta.MinName, MaxName: meta.MaxName,
-		Writer: s.opts.Node, Created: s.now().UnixMilli(),
+		Writer: in.opts.Node, Created: in.now().UnixMilli(),
 	}, nil
 }
 

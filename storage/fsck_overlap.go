@@ -8,6 +8,8 @@ import (
 	"math"
 	"slices"
 
+	promlabels "github.com/prometheus/prometheus/model/labels"
+
 	"herringbone/storage/block"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
@@ -61,7 +63,7 @@ func (f *fsck) checkPair(ctx context.Context, a, b *catalog.File) error {
 	if err != nil {
 		return err
 	}
-	var first labels
+	var first promlabels.Labels
 	count := 0
 	for len(left) > 0 && len(right) > 0 {
 		switch c := series.Compare(left[0].Labels, right[0].Labels); {

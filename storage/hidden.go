@@ -22,13 +22,13 @@ type hidden struct {
 
 // hiddenIn tells what t hides in one file and mask, of the tombstones before it,
 // does not.
-func (s *Store) hiddenIn(ctx context.Context, f *catalog.File, t *catalog.Tombstone, mask catalog.Mask) (h hidden, err error) {
+func (d *Deleter) hiddenIn(ctx context.Context, f *catalog.File, t *catalog.Tombstone, mask catalog.Mask) (h hidden, err error) {
 	if !t.Hides(f) {
 		return hidden{}, nil
 	}
 	var n int64
 	if f.Kind.Resolution() == 0 || f.SamplesDropped { // Other rows tell of samples that are counted.
-		if n, err = s.countIn(ctx, f, t, mask); err != nil {
+		if n, err = d.countIn(ctx, f, t, mask); err != nil {
 			return hidden{}, err
 		}
 	}
@@ -36,7 +36,7 @@ func (s *Store) hiddenIn(ctx context.Context, f *catalog.File, t *catalog.Tombst
 		h.rows = n
 	}
 	if deletes := mask.Deletes(); n == 0 && len(deletes) < len(mask) {
-		if n, err = s.countIn(ctx, f, t, deletes); err != nil {
+		if n, err = d.countIn(ctx, f, t, deletes); err != nil {
 			return hidden{}, err
 		}
 	}
@@ -47,22 +47,23 @@ func (s *Store) hiddenIn(ctx context.Context, f *catalog.File, t *catalog.Tombst
 // countIn counts the rows or exemplars of one file that t hides and mask does
 // not. Indexes answer where series lie whole inside its range; otherwise samples
 // are read.
-func (s *Store) countIn(ctx context.Context, f *catalog.File, t *catalog.Tombstone, mask catalog.Mask) (int64, error) {
+func (d *Deleter) countIn(ctx context.Context, f *catalog.File, t *catalog.Tombstone, mask catalog.Mask) (int64, error) {
 	if f.Kind == catalog.Exemplars {
-		return s.hiddenExemplars(ctx, f, t, mask)
+		return d.hiddenExemplars(ctx, f, t, mask)
 	}
-	o, err := s.files.acquire(ctx, f)
+	o, err := d.files.acquire(ctx, f)
 	if err != nil {
 		return 0, err
 	}
-	defer s.files.release(o)
-	return o.hides(ctx, t, mask)
+	defer d.files.release(o)
+	return hiddenRows(ctx, o, t, mask)
 }
 
-func (o *openFile) hides(ctx context.Context, t *catalog.Tombstone, mask catalog.Mask) (rows int64, err error) {
-	read := o.hiddenSamples(t)
+// hiddenRows counts the rows of an open file that t hides and mask does not.
+func hiddenRows(ctx context.Context, o *openFile, t *catalog.Tombstone, mask catalog.Mask) (rows int64, err error) {
+	read := hiddenSamples(o, t)
 	if o.aggregates != nil {
-		read = o.hiddenBuckets(t)
+		read = hiddenBuckets(o, t)
 	}
 	for _, r := range o.find(&series.Query{Matchers: t.Matchers, MinT: t.MinT, MaxT: t.MaxT}) {
 		own := mask.Of(r.Labels)
@@ -84,7 +85,7 @@ func (o *openFile) hides(ctx context.Context, t *catalog.Tombstone, mask catalog
 	return rows, nil
 }
 
-func (o *openFile) hiddenSamples(t *catalog.Tombstone) func(block.Ref, catalog.Mask) (int64, error) {
+func hiddenSamples(o *openFile, t *catalog.Tombstone) func(block.Ref, catalog.Mask) (int64, error) {
 	var samples series.Samples
 	return func(r block.Ref, own catalog.Mask) (int64, error) {
 		scan := o.reader.Scan(t.MinT, t.MaxT)
@@ -98,7 +99,7 @@ func (o *openFile) hiddenSamples(t *catalog.Tombstone) func(block.Ref, catalog.M
 	}
 }
 
-func (o *openFile) hiddenBuckets(t *catalog.Tombstone) func(block.Ref, catalog.Mask) (int64, error) {
+func hiddenBuckets(o *openFile, t *catalog.Tombstone) func(block.Ref, catalog.Mask) (int64, error) {
 	var buckets aggregate.Buckets
 	return func(r block.Ref, own catalog.Mask) (n int64, err error) {
 		buckets.Reset()
@@ -115,8 +116,8 @@ func (o *openFile) hiddenBuckets(t *catalog.Tombstone) func(block.Ref, catalog.M
 	}
 }
 
-func (s *Store) hiddenExemplars(ctx context.Context, f *catalog.File, t *catalog.Tombstone, mask catalog.Mask) (n int64, err error) {
-	x, err := s.openExemplars(ctx, f)
+func (d *Deleter) hiddenExemplars(ctx context.Context, f *catalog.File, t *catalog.Tombstone, mask catalog.Mask) (n int64, err error) {
+	x, err := d.files.exemplars(ctx, f)
 	if err != nil {
 		return 0, err
 	}

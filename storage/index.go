@@ -18,10 +18,6 @@ import (
 	"herringbone/storage/series"
 )
 
-type labels = promlabels.Labels
-
-func equalLabels(a, b labels) bool { return promlabels.Equal(a, b) }
-
 // memory is what a generation holds of one tenant: its series, found by the raw
 // key of a write, and a label index for queries.
 //
@@ -128,12 +124,12 @@ func (m *memory) lookup(key []byte, b *promlabels.ScratchBuilder, define func(*m
 	return a, nil
 }
 
-func (m *memory) getOrCreate(ls labels, define func(*memSeries) error) (*memSeries, error) {
+func (m *memory) getOrCreate(ls promlabels.Labels, define func(*memSeries) error) (*memSeries, error) {
 	hash := ls.Hash()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for ms := m.byLabels[hash]; ms != nil; ms = ms.next {
-		if equalLabels(ms.labels, ls) {
+		if promlabels.Equal(ms.labels, ls) {
 			return ms, nil
 		}
 	}
@@ -227,6 +223,18 @@ func (m *memory) postingsFor(ctx context.Context, matchers []*promlabels.Matcher
 		return m.postings.All(), nil // To PostingsForMatchers, no matcher is no series.
 	}
 	return tsdb.PostingsForMatchers(ctx, postingsReader{postings: m.postings}, matchers...)
+}
+
+// labelNames returns the names of all series, in no order.
+func (m *memory) labelNames() []string {
+	m.index()
+	return m.postings.LabelNames()
+}
+
+// labelValues returns the values of one label, likewise.
+func (m *memory) labelValues(ctx context.Context, name string) []string {
+	m.index()
+	return m.postings.LabelValues(ctx, name, nil)
 }
 
 // timeRange is the range of all samples that a memory was given. It only grows.

@@ -14,11 +14,11 @@ import (
 )
 
 // LabelNames implements series.Source from indexes alone.
-func (s *Store) LabelNames(ctx context.Context, t series.Tenant, q series.Query) ([]string, error) {
-	lists, err := s.eachIndex(ctx, t, q, labelQuestions{
+func (r *Querier) LabelNames(ctx context.Context, t series.Tenant, q series.Query) ([]string, error) {
+	lists, err := r.eachIndex(ctx, t, q, labelQuestions{
 		memory: func(m *memory) []string { return m.labelNames() },
 		file:   func(o *openFile) []string { return o.labelNames(q) },
-		series: func(ls labels, add func(string)) { ls.Range(func(l promlabels.Label) { add(l.Name) }) },
+		series: func(ls promlabels.Labels, add func(string)) { ls.Range(func(l promlabels.Label) { add(l.Name) }) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("label names: %w", err)
@@ -27,11 +27,11 @@ func (s *Store) LabelNames(ctx context.Context, t series.Tenant, q series.Query)
 }
 
 // LabelValues implements series.Source from indexes alone.
-func (s *Store) LabelValues(ctx context.Context, t series.Tenant, name string, q series.Query) ([]string, error) {
-	lists, err := s.eachIndex(ctx, t, q, labelQuestions{
+func (r *Querier) LabelValues(ctx context.Context, t series.Tenant, name string, q series.Query) ([]string, error) {
+	lists, err := r.eachIndex(ctx, t, q, labelQuestions{
 		memory: func(m *memory) []string { return m.labelValues(ctx, name) },
 		file:   func(o *openFile) []string { return o.labelValues(name, q) },
-		series: func(ls labels, add func(string)) {
+		series: func(ls promlabels.Labels, add func(string)) {
 			if v := ls.Get(name); v != "" {
 				add(v)
 			}
@@ -48,20 +48,20 @@ func (s *Store) LabelValues(ctx context.Context, t series.Tenant, name string, q
 type labelQuestions struct {
 	memory func(*memory) []string
 	file   func(*openFile) []string
-	series func(ls labels, add func(string))
+	series func(ls promlabels.Labels, add func(string))
 }
 
 // of returns the sorted answer of single series.
-func (a *labelQuestions) of(each func(yield func(labels))) []string {
+func (a *labelQuestions) of(each func(yield func(promlabels.Labels))) []string {
 	answers := map[string]struct{}{}
-	each(func(ls labels) { a.series(ls, func(s string) { answers[s] = struct{}{} }) })
+	each(func(ls promlabels.Labels) { a.series(ls, func(s string) { answers[s] = struct{}{} }) })
 	return slices.Sorted(maps.Keys(answers))
 }
 
 // eachIndex asks every generation that has samples in the range, then every file
 // that may have matching series, and returns their answers, each sorted.
-func (s *Store) eachIndex(ctx context.Context, t series.Tenant, q series.Query, ask labelQuestions) ([][]string, error) {
-	generations, snapshot, err := s.readView()
+func (r *Querier) eachIndex(ctx context.Context, t series.Tenant, q series.Query, ask labelQuestions) ([][]string, error) {
+	generations, snapshot, err := r.readView()
 	if err != nil {
 		return nil, err
 	}
@@ -79,12 +79,12 @@ func (s *Store) eachIndex(ctx context.Context, t series.Tenant, q series.Query, 
 	}
 	files := snapshot.Files(t, catalog.Samples, q.MinT, q.MaxT, q.Matchers...)
 	for _, f := range append(files, samplesDroppedFiles(snapshot, t, &q)...) {
-		o, err := s.files.acquire(ctx, f)
+		o, err := r.files.acquire(ctx, f)
 		if err != nil {
 			return nil, err
 		}
 		lists = append(lists, ask.inFile(o, snapshot.Mask(f), q))
-		s.files.release(o)
+		r.files.release(o)
 	}
 	return lists, nil
 }
@@ -101,7 +101,7 @@ func (a *labelQuestions) inMemory(ctx context.Context, m *memory, q series.Query
 	if err != nil {
 		return nil, err
 	}
-	return a.of(func(yield func(labels)) {
+	return a.of(func(yield func(promlabels.Labels)) {
 		for _, ms := range found {
 			yield(ms.labels)
 		}
@@ -115,21 +115,11 @@ func (a *labelQuestions) inFile(o *openFile, mask catalog.Mask, q series.Query) 
 		return a.file(o)
 	}
 	refs := visible(o.find(&q), mask, &q)
-	return a.of(func(yield func(labels)) {
+	return a.of(func(yield func(promlabels.Labels)) {
 		for _, r := range refs {
 			yield(r.Labels)
 		}
 	})
-}
-
-func (m *memory) labelNames() []string {
-	m.index()
-	return m.postings.LabelNames()
-}
-
-func (m *memory) labelValues(ctx context.Context, name string) []string {
-	m.index()
-	return m.postings.LabelValues(ctx, name, nil)
 }
 
 // mergeStrings returns the sorted union of sorted lists, which it leaves as they

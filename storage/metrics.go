@@ -4,9 +4,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promauto"
 
-	"herringbone/storage/catalog"
+	"herringbone/storage/instrument"
 	"herringbone/storage/series"
 	"herringbone/storage/wal"
 )
@@ -21,43 +20,31 @@ type metrics struct {
 	flushedSamples, flushedBy prometheus.Counter
 	flushSeconds              prometheus.Histogram
 
-	deletes, deletedRows prometheus.Counter
-
 	wal                             *wal.Metrics
 	walTorn, walDamaged, walOrphans prometheus.Counter
 }
 
-func newMetrics(reg prometheus.Registerer, s *Store) *metrics {
-	f := promauto.With(reg)
-	counter := func(name, help string) prometheus.Counter {
-		return f.NewCounter(prometheus.CounterOpts{Namespace: "herringbone", Subsystem: "storage", Name: name, Help: help})
-	}
-	seconds := func(name, help string, start float64) prometheus.Histogram {
-		return f.NewHistogram(prometheus.HistogramOpts{Namespace: "herringbone", Subsystem: "storage", Name: name, Help: help, Buckets: prometheus.ExponentialBuckets(start, 2, 14)})
-	}
-	gauge := func(name, help string, fn func() float64) {
-		f.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "herringbone", Subsystem: "storage", Name: name, Help: help}, fn)
-	}
-	gauge("memory_bytes", "Estimated memory of samples and series not yet forgotten after their flush.", func() float64 { return float64(s.memoryBytes()) })
-	gauge("memory_series", "Series in the active generation.", func() float64 { return float64(s.activeSeries()) })
+func newMetrics(reg prometheus.Registerer, in *Ingester) *metrics {
+	f := instrument.New(reg, "herringbone_storage_")
+	f.GaugeFunc("memory_bytes", "Estimated memory of samples and series not yet forgotten after their flush.", func() float64 { return float64(in.MemoryBytes()) })
+	f.GaugeFunc("memory_series", "Series in the active generation.", func() float64 { return float64(in.activeSeries()) })
+	seconds := func(start float64) []float64 { return prometheus.ExponentialBuckets(start, 2, 14) }
 	return &metrics{
-		samples:        counter("samples_appended_total", "Float samples made durable."),
-		histograms:     counter("histograms_appended_total", "Native-histogram samples made durable."),
-		exemplars:      counter("exemplars_appended_total", "Exemplars made durable."),
-		rejected:       f.NewCounterVec(prometheus.CounterOpts{Namespace: "herringbone", Subsystem: "storage", Name: "rejected_total", Help: "Samples set aside by the store, by reason."}, []string{"reason"}),
-		appendSeconds:  seconds("append_duration_seconds", "Time of an append, the shared sync included.", 0.0005),
-		appendFailures: counter("append_failures_total", "Appends that ended with an error."),
-		flushes:        counter("flushes_total", "Generations flushed to Parquet and committed."),
-		flushFailures:  counter("flush_failures_total", "Flushes that failed and are tried again."),
-		flushedSamples: counter("flushed_samples_total", "Samples written to level-0 files."),
-		flushedBy:      counter("flushed_bytes_total", "Bytes of level-0 files written."),
-		flushSeconds:   seconds("flush_duration_seconds", "Time of a flush.", 0.01),
-		deletes:        counter("deletes_total", "Deletes committed."),
-		deletedRows:    counter("deleted_rows_total", "Rows of files that deletes hid."),
+		samples:        f.Counter("samples_appended_total", "Float samples made durable."),
+		histograms:     f.Counter("histograms_appended_total", "Native-histogram samples made durable."),
+		exemplars:      f.Counter("exemplars_appended_total", "Exemplars made durable."),
+		rejected:       f.CounterVec("rejected_total", "Samples set aside by the store, by reason.", "reason"),
+		appendSeconds:  f.Histogram("append_duration_seconds", "Time of an append, the shared sync included.", seconds(0.0005)),
+		appendFailures: f.Counter("append_failures_total", "Appends that ended with an error."),
+		flushes:        f.Counter("flushes_total", "Generations flushed to Parquet and committed."),
+		flushFailures:  f.Counter("flush_failures_total", "Flushes that failed and are tried again."),
+		flushedSamples: f.Counter("flushed_samples_total", "Samples written to level-0 files."),
+		flushedBy:      f.Counter("flushed_bytes_total", "Bytes of level-0 files written."),
+		flushSeconds:   f.Histogram("flush_duration_seconds", "Time of a flush.", seconds(0.01)),
 		wal:            wal.NewMetrics(reg),
-		walTorn:        counter("wal_torn_total", "Torn ends cut off the newest segment at start."),
-		walDamaged:     counter("wal_damaged_records_total", "Damaged WAL records set aside at start."),
-		walOrphans:     counter("wal_orphan_samples_total", "Samples lost because the definition of their series was damaged."),
+		walTorn:        f.Counter("wal_torn_total", "Torn ends cut off the newest segment at start."),
+		walDamaged:     f.Counter("wal_damaged_records_total", "Damaged WAL records set aside at start."),
+		walOrphans:     f.Counter("wal_orphan_samples_total", "Samples lost because the definition of their series was damaged."),
 	}
 }
 
@@ -71,27 +58,24 @@ func (m *metrics) appended(w series.Written, d time.Duration) {
 	m.appendSeconds.Observe(d.Seconds())
 }
 
-func (m *metrics) deleted(t catalog.Tombstone) {
-	m.deletes.Inc()
-	m.deletedRows.Add(float64(t.Hidden))
-}
-
-func (s *Store) memoryBytes() (n int64) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	for _, g := range s.frozen {
-		n += g.bytes.Load()
+// MemoryBytes is an estimate of the memory of samples and series that are not
+// forgotten yet.
+func (in *Ingester) MemoryBytes() (n int64) {
+	in.mu.RLock()
+	defer in.mu.RUnlock()
+	for _, g := range in.frozen {
+		n += g.sizeBytes()
 	}
-	if s.active != nil {
-		n += s.active.bytes.Load()
+	if in.active != nil {
+		n += in.active.sizeBytes()
 	}
 	return n
 }
 
-func (s *Store) activeSeries() (n int) {
-	s.mu.RLock()
-	g := s.active
-	s.mu.RUnlock()
+func (in *Ingester) activeSeries() (n int) {
+	in.mu.RLock()
+	g := in.active
+	in.mu.RUnlock()
 	if g == nil {
 		return 0
 	}

@@ -97,3 +97,10 @@ func (o Options) template(t series.Tenant) series.Template {
 	}
 	return series.DefaultTemplate()
 }
+
+func (o Options) clock() func() time.Time {
+	if o.Now != nil {
+		return o.Now
+	}
+	return time.Now
+}

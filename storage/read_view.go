@@ -12,21 +12,21 @@ import (
 // instructions apart.
 const maxLooks = 100
 
-// moment returns what a read looks at: memory, oldest first, and then the
+// readView returns what a read looks at: memory, oldest first, and then the
 // catalog. In this order, so that a sample in motion is seen once or twice,
 // never zero times.
 //
 // No tombstone came between the two: a delete flushes what it hides before it
 // commits, so memory of before it together with files of after it would show some
 // of that and not the rest.
-func (s *Store) readView() ([]*generation, *catalog.Snapshot, error) {
-	before := s.catalog.Snapshot().TombstonesVersion()
+func (r *Querier) readView() ([]*memGeneration, *catalog.Snapshot, error) {
+	before := r.catalog.Snapshot().TombstonesVersion()
 	for range maxLooks {
-		generations, err := s.generations()
+		generations, err := r.memory.Generations()
 		if err != nil {
 			return nil, nil, err
 		}
-		snapshot := s.catalog.Snapshot()
+		snapshot := r.catalog.Snapshot()
 		after := snapshot.TombstonesVersion()
 		if after == before {
 			return generations, snapshot, nil

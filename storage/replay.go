@@ -13,21 +13,18 @@ import (
 )
 
 // Replay puts the WAL segments that the catalog does not hold yet back into
-// memory and opens the store for reads and writes. Its memory is bounded
+// memory and opens the ingester for reads and writes. Its memory is bounded
 // whatever there is to replay: a generation that fills up is flushed before the
 // next segment is read.
 //
 // Damaged records are set aside and logged with their place, the others are
 // replayed; only a segment that cannot be read at all is an error.
-func (s *Store) Replay(ctx context.Context) error {
-	if err := s.backfillTables(ctx); err != nil {
-		return fmt.Errorf("replay: %w", err)
-	}
-	done, err := s.catalog.WALPosition(ctx, s.opts.Node)
+func (in *Ingester) Replay(ctx context.Context) error {
+	done, err := in.catalog.WALPosition(ctx, in.opts.Node)
 	if err != nil {
 		return fmt.Errorf("replay: read WAL position: %w", err)
 	}
-	segments, err := wal.List(s.fs, s.walDir())
+	segments, err := wal.List(in.fs, in.walDir())
 	if err != nil {
 		return fmt.Errorf("replay: list segments: %w", err)
 	}
@@ -35,103 +32,103 @@ func (s *Store) Replay(ctx context.Context) error {
 		return fmt.Errorf("replay: the catalog holds WAL segments to %d and the oldest one left is %d: what was between is missing, or this is not the catalog that belongs to the WAL: %w",
 			done, segments[0], series.ErrCorrupt)
 	}
-	s.measureReplay(segments)
+	in.measureReplay(segments)
 	next := done + 1
 	for i, seq := range segments {
 		// The last but one may have had writers when the newest was begun: its end
 		// can be torn as well.
 		next = max(next, seq+1)
-		if err := s.replaySegment(ctx, seq, seq <= done, i >= len(segments)-2); err != nil {
+		if err := in.replaySegment(ctx, seq, seq <= done, i >= len(segments)-2); err != nil {
 			return fmt.Errorf("replay segment %d: %w", seq, err)
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.nextSeq = next
-	if err := s.rotateLocked(); err != nil {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.nextSeq = next
+	if err := in.rotateLocked(); err != nil {
 		return fmt.Errorf("replay: %w", err)
 	}
-	s.poke()
+	in.poke()
 	return nil
 }
 
 // Progress tells how many bytes of WAL were replayed, and of how many.
-func (s *Store) Progress() (done, total int64) {
-	return s.replayed.done.Load(), s.replayed.total.Load()
+func (in *Ingester) Progress() (done, total int64) {
+	return in.replayed.done.Load(), in.replayed.total.Load()
 }
 
-func (s *Store) measureReplay(segments []uint64) {
+func (in *Ingester) measureReplay(segments []uint64) {
 	for _, seq := range segments {
-		if n, err := wal.Length(s.fs, s.walDir(), seq); err == nil {
-			s.replayed.total.Add(n)
+		if n, err := wal.Length(in.fs, in.walDir(), seq); err == nil {
+			in.replayed.total.Add(n)
 		}
 	}
 }
 
 // replaySegment reads one segment into the youngest frozen generation, or a new
 // one. A segment that the catalog holds already is only removed.
-func (s *Store) replaySegment(ctx context.Context, seq uint64, committed, newest bool) error {
-	if size, err := wal.Length(s.fs, s.walDir(), seq); err == nil {
-		defer s.replayed.done.Add(size)
+func (in *Ingester) replaySegment(ctx context.Context, seq uint64, committed, newest bool) error {
+	if size, err := wal.Length(in.fs, in.walDir(), seq); err == nil {
+		defer in.replayed.done.Add(size)
 	}
 	if committed {
-		return wal.Remove(s.fs, s.walDir(), seq)
+		return wal.Remove(in.fs, in.walDir(), seq)
 	}
-	g, err := s.replayInto(ctx, seq)
+	g, err := in.replayInto(ctx, seq)
 	if err != nil {
 		return err
 	}
 	r := newReplayer(g)
-	report, err := wal.Replay(s.fs, s.walDir(), seq, newest, r.payload)
+	report, err := wal.Replay(in.fs, in.walDir(), seq, newest, r.payload)
 	if err != nil {
 		return err
 	}
-	s.reportDamage(seq, report, r)
+	in.reportDamage(seq, report, r)
 	return ctx.Err()
 }
 
 // replayInto returns the generation for the next segment, after flushing what is
 // there if that is large.
-func (s *Store) replayInto(ctx context.Context, seq uint64) (*generation, error) {
-	s.mu.RLock()
-	frozen := s.frozen
-	s.mu.RUnlock()
+func (in *Ingester) replayInto(ctx context.Context, seq uint64) (*generation, error) {
+	in.mu.RLock()
+	frozen := in.frozen
+	in.mu.RUnlock()
 	if len(frozen) > 0 {
 		last := frozen[len(frozen)-1]
-		if last.size() < s.opts.GenerationBytes/4 {
+		if last.size() < in.opts.GenerationBytes/4 {
 			last.seq, last.segments = seq, append(last.segments, seq)
 			return last, nil
 		}
-		s.mu.Lock()
-		s.nextSeq = seq // For segmentBefore.
-		s.mu.Unlock()
-		if err := s.flushFrozen(ctx); err != nil {
+		in.mu.Lock()
+		in.nextSeq = seq // For segmentBefore.
+		in.mu.Unlock()
+		if err := in.FlushFrozen(ctx); err != nil {
 			return nil, err
 		}
 	}
-	g := newGeneration(seq, nil, s.opts.Limits, s.now())
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.frozen = append(s.frozen, g)
+	g := newGeneration(seq, nil, in.opts.Limits, in.now())
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.frozen = append(in.frozen, g)
 	return g, nil
 }
 
-func (s *Store) reportDamage(seq uint64, report wal.Report, r *replayer) {
+func (in *Ingester) reportDamage(seq uint64, report wal.Report, r *replayer) {
 	if t := report.Torn; t != nil {
-		s.metrics.walTorn.Inc()
-		s.log.Warn("cut the torn end of the newest WAL segment; no acknowledged sample was in it, unless the disk lost what it had synced",
+		in.metrics.walTorn.Inc()
+		in.log.Warn("cut the torn end of the newest WAL segment; no acknowledged sample was in it, unless the disk lost what it had synced",
 			"segment", t.Segment, "offset", t.Offset, "bytes", t.Length, "kept_in", t.Aside)
 	}
 	for _, d := range report.Damaged {
-		s.metrics.walDamaged.Inc()
-		s.log.Error("damaged WAL record set aside, the rest was replayed",
+		in.metrics.walDamaged.Inc()
+		in.log.Error("damaged WAL record set aside, the rest was replayed",
 			"segment", d.Segment, "offset", d.Offset, "bytes", d.Length, "what", d.Cause, "kept_in", d.Aside)
 	}
 	if r.orphans > 0 {
-		s.metrics.walOrphans.Add(float64(r.orphans))
-		s.log.Error("samples of series whose definition was in a damaged WAL record are lost", "segment", seq, "samples", r.orphans)
+		in.metrics.walOrphans.Add(float64(r.orphans))
+		in.log.Error("samples of series whose definition was in a damaged WAL record are lost", "segment", seq, "samples", r.orphans)
 	}
-	s.log.Info("replayed WAL segment", "segment", seq, "records", report.Records, "samples", r.samples)
+	in.log.Info("replayed WAL segment", "segment", seq, "records", report.Records, "samples", r.samples)
 }
 
 // replayer applies the payloads of one segment to a generation.

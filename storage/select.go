@@ -9,6 +9,7 @@ import (
 
 	promlabels "github.com/prometheus/prometheus/model/labels"
 
+	"herringbone/storage/aggregate"
 	"herringbone/storage/block"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
@@ -16,9 +17,9 @@ import (
 
 // Select implements series.Source. It finds series by indexes alone; samples are
 // read when Series.Read asks for them.
-func (s *Store) Select(ctx context.Context, t series.Tenant, q series.Query) (series.Set, error) {
-	set := &seriesSet{files: s.files, query: q, trace: series.TraceOf(ctx).Begin(q)}
-	if err := s.find(ctx, t, q, set, nil); err != nil {
+func (r *Querier) Select(ctx context.Context, t series.Tenant, q series.Query) (series.Set, error) {
+	set := &seriesSet{files: r.files, query: q, trace: series.TraceOf(ctx).Begin(q)}
+	if err := r.find(ctx, t, q, set, nil); err != nil {
 		return nil, errors.Join(fmt.Errorf("select series: %w", err), set.Close())
 	}
 	return set, nil
@@ -26,8 +27,8 @@ func (s *Store) Select(ctx context.Context, t series.Tenant, q series.Query) (se
 
 // find fills set with samples and with aggregates of the resolutions that uses,
 // which may be nil, says yes to.
-func (s *Store) find(ctx context.Context, t series.Tenant, q series.Query, set *seriesSet, uses func(resolution int64) bool) error {
-	generations, snapshot, err := s.readView()
+func (r *Querier) find(ctx context.Context, t series.Tenant, q series.Query, set *seriesSet, uses func(resolution int64) bool) error {
+	generations, snapshot, err := r.readView()
 	if err != nil {
 		return err
 	}
@@ -71,9 +72,9 @@ func (s *seriesSet) explain(snapshot *catalog.Snapshot, t series.Tenant, kinds [
 }
 
 // memoryHits returns the matching series of each generation, oldest first.
-func memoryHits(ctx context.Context, generations []*generation, t series.Tenant, q series.Query) (lists [][]hit, err error) {
+func memoryHits(ctx context.Context, generations []*memGeneration, t series.Tenant, q series.Query) (lists [][]hit, err error) {
 	for i, g := range generations {
-		list, err := g.hits(ctx, t, q, i)
+		list, err := generationHits(ctx, g, t, q, i)
 		if err != nil {
 			return nil, err
 		}
@@ -84,13 +85,13 @@ func memoryHits(ctx context.Context, generations []*generation, t series.Tenant,
 
 // hit is one series in one place.
 type hit struct {
-	labels labels
+	labels promlabels.Labels
 	order  int32 // Of writing: what has the higher one was written later. Files first: it is their number.
 	memory *memSeries
 	ref    block.Ref
 }
 
-func (g *generation) hits(ctx context.Context, t series.Tenant, q series.Query, order int) ([]hit, error) {
+func generationHits(ctx context.Context, g *memGeneration, t series.Tenant, q series.Query, order int) ([]hit, error) {
 	m := g.memory(t)
 	if m == nil {
 		return nil, nil
@@ -235,7 +236,7 @@ func (s *seriesSet) Next() bool {
 // sameSeries returns the hits at the front that are of one series.
 func sameSeries(hits []hit) []hit {
 	n := 1
-	for n < len(hits) && equalLabels(hits[0].labels, hits[n].labels) {
+	for n < len(hits) && promlabels.Equal(hits[0].labels, hits[n].labels) {
 		n++
 	}
 	return hits[:n]
@@ -267,7 +268,7 @@ type foundSeries struct {
 	hits []hit
 }
 
-func (f *foundSeries) Labels() labels { return f.hits[0].labels }
+func (f *foundSeries) Labels() promlabels.Labels { return f.hits[0].labels }
 
 func (f *foundSeries) Read(dst *series.Samples) error {
 	if err := f.read(dst); err != nil {
@@ -321,3 +322,9 @@ func (s *seriesSet) read(h hit, dst *series.Samples) error {
 	}
 	return nil
 }
+
+// The pools hold the columns that parts of a series are read to.
+var (
+	samplesPool    = sync.Pool{New: func() any { return &series.Samples{} }}
+	aggregatesPool = sync.Pool{New: func() any { return &aggregate.Buckets{} }}
+)

@@ -89,6 +89,14 @@ func (r *rig) append(b *series.Batch) series.Written {
 	return w
 }
 
+// freeze begins a new generation: what is in memory is then in two.
+func (r *rig) freeze() {
+	r.t.Helper()
+	if err := r.store.ingester.Freeze(); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 func (r *rig) flush() {
 	r.t.Helper()
 	if err := r.store.Flush(context.Background()); err != nil {
@@ -139,13 +147,7 @@ func TestAnswersEqualModelInEveryLayout(t *testing.T) {
 				r.close()
 				r.open()
 			case 2:
-				r.store.mu.Lock()
-				if !r.store.active.empty() {
-					if err := r.store.rotateLocked(); err != nil {
-						t.Fatal(err)
-					}
-				}
-				r.store.mu.Unlock()
+				r.freeze()
 			default:
 				b := randomBatch(rng, now)
 				w := r.append(b)
@@ -292,15 +294,21 @@ func TestWritesWaitForMemoryThenAreRefused(t *testing.T) {
 	if !errors.Is(err, series.ErrOverload) {
 		t.Fatalf("nobody flushes, yet the error is %v", err)
 	}
-	if got, bound := r.store.memoryBytes(), 3*r.opts.GenerationBytes; got > bound {
+	if got, bound := r.store.ingester.MemoryBytes(), 3*r.opts.GenerationBytes; got > bound {
 		t.Errorf("%d bytes in memory, the bound is %d", got, bound)
 	}
-	// With somebody who flushes, a write that waits goes through.
-	r.store.opts.AppendWait = time.Minute
+}
+
+// With somebody who flushes, writes that wait go through: many times as much as
+// fits into memory.
+func TestWritesWaitForAFlush(t *testing.T) {
+	r := newRig(t, func(o *Options) { o.GenerationBytes = 64 << 10; o.AppendWait = time.Minute })
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
 	go func() { done <- r.store.Run(ctx) }()
-	r.append(floats("late", 1))
+	for i := range 2000 {
+		r.append(floats(fmt.Sprintf("m%d", i), int64(i)))
+	}
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
@@ -319,7 +327,7 @@ func TestReplayIsBoundedInMemory(t *testing.T) {
 		b.Entries[0].Samples += 500
 		r.append(b)
 		m.acknowledged(b)
-		peak = max(peak, r.store.memoryBytes())
+		peak = max(peak, r.store.ingester.MemoryBytes())
 	}
 	if peak < 3<<20 {
 		t.Fatalf("only %d bytes to replay", peak)
@@ -330,7 +338,7 @@ func TestReplayIsBoundedInMemory(t *testing.T) {
 	}
 	r.close()
 	r.open()
-	if got := r.store.memoryBytes(); got > 5<<18+r.opts.GenerationBytes {
+	if got := r.store.ingester.MemoryBytes(); got > 5<<18+r.opts.GenerationBytes {
 		t.Errorf("%d bytes in memory after replay of %d", got, peak)
 	}
 	m.check(t, r.store, tenant, all())

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -102,7 +101,7 @@ func (m *memory) updateTables() {
 
 // add puts the labels of a series to its table. Tables that were handed out are
 // not changed.
-func (x *tableIndex) add(tenant series.Tenant, ls labels) {
+func (x *tableIndex) add(tenant series.Tenant, ls promlabels.Labels) {
 	metric := ls.Get(promlabels.MetricName)
 	t := x.tables[metric]
 	if t != nil && has(t.Labels, ls) {
@@ -121,7 +120,7 @@ func (x *tableIndex) add(tenant series.Tenant, ls labels) {
 }
 
 // has reports whether names holds all label names of ls. Both are sorted.
-func has(names []string, ls labels) bool {
+func has(names []string, ls promlabels.Labels) bool {
 	all := true
 	ls.Range(func(l promlabels.Label) {
 		if !all || l.Name == promlabels.MetricName {
@@ -161,66 +160,4 @@ func (x *tableIndex) put(t *catalog.Table) {
 		x.tables = map[string]*catalog.Table{}
 	}
 	x.tables[t.Metric], x.sorted = t, nil
-}
-
-// flushedTables returns the tables of a frozen generation.
-func (g *generation) flushedTables() []catalog.Table {
-	var tables []catalog.Table
-	for _, m := range g.memories() {
-		tables = append(tables, m.tableList()...)
-	}
-	return tables
-}
-
-// Tables returns the tenant's tables, sorted by metric: of memory and of files
-// together. A sample's table and columns are there from when its Append
-// returned, and stay when the sample is flushed. The slice is the caller's, the
-// label names in it are shared: do not modify them.
-//
-// Errors: series.ErrNotReady before Replay and after Close.
-func (s *Store) Tables(t series.Tenant) ([]catalog.Table, error) {
-	generations, err := s.generations()
-	if err != nil {
-		return nil, err
-	}
-	union := map[string]catalog.Table{}
-	add := func(t *catalog.Table) {
-		if known, ok := union[t.Metric]; ok {
-			union[t.Metric] = known.Union(t)
-			return
-		}
-		union[t.Metric] = *t
-	}
-	for _, g := range generations {
-		if m := g.memory(t); m != nil {
-			list := m.tableList()
-			for i := range list {
-				add(&list[i])
-			}
-		}
-	}
-	for _, table := range s.catalog.Snapshot().Tables(t) {
-		add(table)
-	}
-	return slices.SortedFunc(maps.Values(union), func(a, b catalog.Table) int { return cmp.Compare(a.Metric, b.Metric) }), nil
-}
-
-// Table returns the table of one metric, likewise; ok is false if there is none.
-func (s *Store) Table(t series.Tenant, metric string) (_ catalog.Table, ok bool, err error) {
-	generations, err := s.generations()
-	if err != nil {
-		return catalog.Table{}, false, err
-	}
-	union := catalog.Table{Tenant: t, Metric: metric}
-	for _, g := range generations {
-		if m := g.memory(t); m != nil {
-			if table, found := m.table(metric); found {
-				union, ok = union.Union(&table), true
-			}
-		}
-	}
-	if table, found := s.catalog.Snapshot().Table(t, metric); found {
-		union, ok = union.Union(table), true
-	}
-	return union, ok, nil
 }

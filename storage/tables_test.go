@@ -65,7 +65,7 @@ func TestTablesInEveryLayout(t *testing.T) {
 				r.close()
 				r.open()
 			case 2:
-				r.rotate()
+				r.freeze()
 			default:
 				b := randomBatch(rng, now)
 				if extra := rng.IntN(3); extra > 0 {
@@ -95,18 +95,7 @@ func TestTablesInEveryLayout(t *testing.T) {
 	wantTables(t, r.store, tableUnion{{tenant, "x"}: {Tenant: tenant, Metric: "x"}})
 }
 
-func (r *rig) rotate() {
-	r.t.Helper()
-	r.store.mu.Lock()
-	defer r.store.mu.Unlock()
-	if !r.store.active.empty() {
-		if err := r.store.rotateLocked(); err != nil {
-			r.t.Fatal(err)
-		}
-	}
-}
-
-// learnTablesAgain compares what the indexes of the files tell with what the
+// backfillTablesAgain compares what the indexes of the files tell with what the
 // flushes told. Samples that lost to another one of their time are not in files.
 func (s *Store) backfillTablesAgain(t *testing.T, want tableUnion) {
 	t.Helper()
@@ -121,7 +110,7 @@ func (s *Store) backfillTablesAgain(t *testing.T, want tableUnion) {
 	for key, table := range want {
 		got := found[key]
 		if !slices.Equal(got.Labels, table.Labels) || got.Histograms && !table.Histograms || got.Starts && !table.Starts {
-			t.Fatalf("learned %+v, want %+v", got, table)
+			t.Fatalf("found %+v, want %+v", got, table)
 		}
 	}
 }
@@ -186,7 +175,7 @@ func TestUnflushed(t *testing.T) {
 	r.flush()
 	wantTimes(0, 0, false)
 	r.append(floats("a", 2000, 3000))
-	r.rotate()
+	r.freeze()
 	r.append(floats("a", 3000, 4000))
 	r.append(floats("b", 500))
 	if diff := cmp.Diff(map[string][]int64{"a": {2000, 3000, 4000}, "b": {500}}, read()); diff != "" {
@@ -237,7 +226,7 @@ func TestTraceFigures(t *testing.T) {
 	write("x", "eu", 2*day) // One more file of the last day, out of the range of names.
 	r.flush()
 	write("b", "eu", 2*day+5)
-	r.rotate()
+	r.freeze()
 	write("b", "eu", 2*day+6)
 
 	ask := func(name string) (series.Figures, *series.Selection) {

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"math"
 
-	"herringbone/storage/block"
-	"herringbone/storage/catalog"
 	"herringbone/storage/series"
 )
 
@@ -22,8 +20,8 @@ import (
 //
 // The set is as that of Select. It holds on to the memory of what it found until
 // it is dropped.
-func (s *Store) Unflushed(ctx context.Context, t series.Tenant, q series.Query) (series.Set, error) {
-	generations, err := s.generations()
+func (r *Querier) Unflushed(ctx context.Context, t series.Tenant, q series.Query) (series.Set, error) {
+	generations, err := r.memory.Generations()
 	if err != nil {
 		return nil, fmt.Errorf("select unflushed series: %w", err)
 	}
@@ -31,7 +29,7 @@ func (s *Store) Unflushed(ctx context.Context, t series.Tenant, q series.Query) 
 	if err != nil {
 		return nil, fmt.Errorf("select unflushed series: %w", err)
 	}
-	return &seriesSet{files: s.files, query: q, hits: mergeHits(lists)}, nil
+	return &seriesSet{files: r.files, query: q, hits: mergeHits(lists)}, nil
 }
 
 // UnflushedTimes returns a range of time that no sample in memory is outside of,
@@ -40,8 +38,8 @@ func (s *Store) Unflushed(ctx context.Context, t series.Tenant, q series.Query) 
 // Unflushed first.
 //
 // Errors: series.ErrNotReady before Replay and after Close.
-func (s *Store) UnflushedTimes(t series.Tenant) (minT, maxT int64, ok bool, err error) {
-	generations, err := s.generations()
+func (r *Querier) UnflushedTimes(t series.Tenant) (minT, maxT int64, ok bool, err error) {
+	generations, err := r.memory.Generations()
 	if err != nil {
 		return 0, 0, false, err
 	}
@@ -52,24 +50,4 @@ func (s *Store) UnflushedTimes(t series.Tenant) (minT, maxT int64, ok bool, err 
 		}
 	}
 	return minT, maxT, minT <= maxT, nil
-}
-
-// Snapshot returns the files that the catalog knows now, without I/O.
-func (s *Store) Snapshot() *catalog.Snapshot { return s.catalog.Snapshot() }
-
-// OpenFile returns the reader of a file with samples, from the store's cache of
-// open files if it is there. The caller calls release once, after its last use
-// of the reader.
-//
-// Errors: a file that is missing or not as the catalog says wraps
-// series.ErrCorrupt.
-func (s *Store) OpenFile(ctx context.Context, f *catalog.File) (_ *block.Reader, release func(), err error) {
-	if f.Kind != catalog.Samples {
-		return nil, nil, fmt.Errorf("open file %s: its rows are %s: %w", f.Name, f.Kind, series.ErrInvalid)
-	}
-	o, err := s.files.acquire(ctx, f)
-	if err != nil {
-		return nil, nil, err
-	}
-	return o.reader, func() { s.files.release(o) }, nil
 }

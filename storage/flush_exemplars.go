@@ -1,0 +1,37 @@
+package storage
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"herringbone/storage/block"
+	"herringbone/storage/catalog"
+	"herringbone/storage/series"
+)
+
+// writeExemplars writes a memory's exemplars, one file a day. It returns the
+// files written so far also when it fails.
+func (in *Ingester) writeExemplars(ctx context.Context, m *memory) ([]catalog.File, error) {
+	byDay := map[int64][]series.ExemplarSeries{}
+	for _, ms := range m.all() {
+		for day, list := range ms.exemplarDays() {
+			byDay[day] = append(byDay[day], series.ExemplarSeries{Labels: ms.labels, Exemplars: list})
+		}
+	}
+	var files []catalog.File
+	for _, day := range slices.Sorted(maps.Keys(byDay)) {
+		list := byDay[day]
+		slices.SortFunc(list, func(a, b series.ExemplarSeries) int { return series.Compare(a.Labels, b.Labels) })
+		f, err := in.writeObject(ctx, m.tenant, partition{day: day}, catalog.Exemplars, func(w writer) (block.Meta, error) {
+			return block.WriteExemplars(w, list)
+		})
+		if err != nil {
+			return files, err
+		}
+		if f != nil {
+			files = append(files, *f)
+		}
+	}
+	return files, nil
+}
