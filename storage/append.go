@@ -296,7 +296,7 @@ func (w *appender) log() error {
 // float histograms, which is the order of the log. It decides which of two
 // samples at one time was written later.
 func (w *appender) remember() {
-	w.memory.times.include(w.minT, w.maxT)
+	w.memory.include(w.minT, w.maxT)
 	grown := w.rememberFloats()
 	if len(w.hists) > 0 {
 		grown += w.rememberHistograms(func(h series.Histogram) bool { return h.H != nil })
@@ -305,8 +305,7 @@ func (w *appender) remember() {
 	if len(w.exemplars) > 0 {
 		grown += w.rememberExemplars()
 	}
-	w.gen.bytes.Add(grown)
-	w.gen.samples.Add(int64(len(w.kept) + len(w.hists)))
+	w.gen.grow(grown)
 	w.written.Samples, w.written.Histograms, w.written.Exemplars = len(w.kept), len(w.hists), len(w.exemplars)
 }
 
@@ -314,7 +313,7 @@ func (w *appender) rememberFloats() (grown int64) {
 	var from int32
 	for i, ms := range w.refs {
 		if end := w.keptEnd[i]; end > from {
-			grown += ms.appendFloats(w.memory.arena, w.kept[from:end])
+			grown += w.memory.appendFloats(ms, w.kept[from:end])
 			from = end
 		}
 	}

@@ -126,6 +126,20 @@ func (f *files) load(o *openFile) {
 	f.evictLocked()
 }
 
+// openObject reads the index of an object that is open. It is not in any cache: the
+// object stays the caller's.
+func openObject(o bucket.Object, file *catalog.File) (*openFile, error) {
+	f := &openFile{file: file, object: o}
+	return f, f.parse()
+}
+
+// stats returns the number of open files and the bytes of their indexes.
+func (f *files) stats() (open int, bytes int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.open), f.bytes
+}
+
 // parse reads the index of the file.
 func (o *openFile) parse() (err error) {
 	f := o.file

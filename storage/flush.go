@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"time"
@@ -184,7 +185,7 @@ func (in *Ingester) partitions(m *memory) []partition {
 // writePartition writes one level-0 file. It returns nil if there was nothing to
 // write.
 func (in *Ingester) writePartition(ctx context.Context, t series.Tenant, p partition) (*catalog.File, error) {
-	return in.writeObject(ctx, t, p, catalog.Samples, func(w writer) (block.Meta, error) {
+	return in.writeObject(ctx, t, p, catalog.Samples, func(w io.Writer) (block.Meta, error) {
 		o := block.LevelOptions(0)
 		o.Labels, o.Writer = labelNames(p.series), in.opts.Node
 		bw, err := block.NewWriter(w, o)
@@ -206,10 +207,8 @@ func (in *Ingester) writePartition(ctx context.Context, t series.Tenant, p parti
 	})
 }
 
-type writer interface{ Write(p []byte) (int, error) }
-
 // writeObject makes one object, filled by fill, and describes it.
-func (in *Ingester) writeObject(ctx context.Context, t series.Tenant, p partition, kind catalog.Kind, fill func(writer) (block.Meta, error)) (_ *catalog.File, err error) {
+func (in *Ingester) writeObject(ctx context.Context, t series.Tenant, p partition, kind catalog.Kind, fill func(io.Writer) (block.Meta, error)) (_ *catalog.File, err error) {
 	id := ulid.Make().String()
 	name := series.ObjectName(t, kind, p.day, 1, p.key, 0, id)
 	w, err := in.bucket.Create(ctx, name)

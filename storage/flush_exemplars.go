@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"io"
 	"maps"
 	"slices"
 
@@ -23,7 +24,7 @@ func (in *Ingester) writeExemplars(ctx context.Context, m *memory) ([]catalog.Fi
 	for _, day := range slices.Sorted(maps.Keys(byDay)) {
 		list := byDay[day]
 		slices.SortFunc(list, func(a, b series.ExemplarSeries) int { return series.Compare(a.Labels, b.Labels) })
-		f, err := in.writeObject(ctx, m.tenant, partition{day: day}, catalog.Exemplars, func(w writer) (block.Meta, error) {
+		f, err := in.writeObject(ctx, m.tenant, partition{day: day}, catalog.Exemplars, func(w io.Writer) (block.Meta, error) {
 			return block.WriteExemplars(w, list)
 		})
 		if err != nil {

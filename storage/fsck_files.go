@@ -64,12 +64,11 @@ func checkContents(o bucket.Object, file *catalog.File) error {
 		_, err := block.OpenExemplars(o, file.Size, file.Name, file.Size-file.Tail, file.TailCRC)
 		return err
 	}
-	opened := &openFile{file: file, object: o}
-	if err := opened.parse(); err != nil {
+	opened, err := openObject(o, file)
+	if err != nil {
 		return err
 	}
 	var c contents
-	var err error
 	if opened.aggregates != nil {
 		err = opened.aggregates.Each(c.addBuckets)
 	} else {

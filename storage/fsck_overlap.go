@@ -94,8 +94,8 @@ func (f *fsck) index(ctx context.Context, file *catalog.File) (_ []block.Ref, er
 		return nil, fmt.Errorf("open %s: %w", file.Name, err)
 	}
 	defer func() { err = errors.Join(err, o.Close()) }()
-	opened := &openFile{file: file, object: o}
-	if err := opened.parse(); err != nil {
+	opened, err := openObject(o, file)
+	if err != nil {
 		return nil, err
 	}
 	return opened.find(&series.Query{MinT: math.MinInt64, MaxT: math.MaxInt64}), nil

@@ -237,6 +237,23 @@ func (m *memory) labelValues(ctx context.Context, name string) []string {
 	return m.postings.LabelValues(ctx, name, nil)
 }
 
+// include widens the range of the tenant's samples. It must come before they can
+// be seen.
+func (m *memory) include(minT, maxT int64) { m.times.include(minT, maxT) }
+
+// meets reports whether there may be samples in minT … maxT.
+func (m *memory) meets(minT, maxT int64) bool { return m.times.meets(minT, maxT) }
+
+// timeRange returns a range that no sample is outside of; minT is above maxT if
+// there are none. It only grows.
+func (m *memory) timeRange() (minT, maxT int64) { return m.times.minT.Load(), m.times.maxT.Load() }
+
+// appendFloats adds samples to one of the tenant's series and returns the bytes of
+// memory that it took.
+func (m *memory) appendFloats(ms *memSeries, samples []series.Sample) int64 {
+	return ms.appendFloats(m.arena, samples)
+}
+
 // timeRange is the range of all samples that a memory was given. It only grows.
 type timeRange struct{ minT, maxT atomic.Int64 }
 
@@ -245,7 +262,6 @@ func (r *timeRange) reset() {
 	r.maxT.Store(math.MinInt64)
 }
 
-// include must come before the samples can be seen.
 func (r *timeRange) include(minT, maxT int64) {
 	for old := r.minT.Load(); minT < old && !r.minT.CompareAndSwap(old, minT); old = r.minT.Load() {
 	}

@@ -28,7 +28,7 @@ import (
 // files, Close. An Ingester that is killed at any time loses nothing that Append
 // acknowledged.
 type Ingester struct {
-	opts    Options
+	opts    IngesterOptions
 	fs      fsys.FS
 	bucket  bucket.Bucket
 	catalog *catalog.Catalog
@@ -51,7 +51,7 @@ type Ingester struct {
 // NewIngester returns an Ingester whose log is in o.Dir. It writes files to b and
 // commits them to c, which stay the caller's. It reads nothing yet and starts no
 // goroutine.
-func NewIngester(fs fsys.FS, b bucket.Bucket, c *catalog.Catalog, o Options, reg prometheus.Registerer, log *slog.Logger) (*Ingester, error) {
+func NewIngester(fs fsys.FS, b bucket.Bucket, c *catalog.Catalog, o IngesterOptions, reg prometheus.Registerer, log *slog.Logger) (*Ingester, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}

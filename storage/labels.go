@@ -68,7 +68,7 @@ func (r *Querier) eachIndex(ctx context.Context, t series.Tenant, q series.Query
 	var lists [][]string
 	for _, g := range generations {
 		m := g.memory(t)
-		if m == nil || !m.times.meets(q.MinT, q.MaxT) {
+		if m == nil || !m.meets(q.MinT, q.MaxT) {
 			continue
 		}
 		list, err := ask.inMemory(ctx, m, q)

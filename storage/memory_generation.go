@@ -14,10 +14,9 @@ import (
 // memGeneration is the memory between two flushes: what each tenant wrote. Its
 // samples are freed together.
 type memGeneration struct {
-	arena   arena
-	limits  series.Limits
-	bytes   atomic.Int64 // An estimate of the memory held.
-	samples atomic.Int64
+	arena  arena
+	limits series.Limits
+	bytes  atomic.Int64 // An estimate of the memory held.
 
 	mu      sync.RWMutex // Guards tenants.
 	tenants map[series.Tenant]*memory
@@ -74,11 +73,8 @@ func (g *memGeneration) sizeBytes() int64 { return g.bytes.Load() }
 
 func (g *memGeneration) empty() bool { return g.bytes.Load() == 0 }
 
-// grow counts samples and the bytes that they took.
-func (g *memGeneration) grow(samples int, bytes int64) {
-	g.bytes.Add(bytes)
-	g.samples.Add(int64(samples))
-}
+// grow counts bytes that samples and exemplars took.
+func (g *memGeneration) grow(bytes int64) { g.bytes.Add(bytes) }
 
 // flushedTables returns the tables of all tenants.
 func (g *memGeneration) tableList() []catalog.Table {

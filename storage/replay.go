@@ -200,8 +200,8 @@ func (r *replayer) appendFloats(m *memory, refs map[chunks.HeadSeriesRef]*memSer
 	}
 	for _, f := range r.floats {
 		if ms := r.known(refs, f.Ref); ms != nil {
-			m.times.include(f.T, f.T)
-			r.grew(ms.appendFloats(m.arena, []series.Sample{{T: f.T, V: f.V, Start: f.ST}}))
+			m.include(f.T, f.T)
+			r.grew(m.appendFloats(ms, []series.Sample{{T: f.T, V: f.V, Start: f.ST}}))
 		}
 	}
 	return nil
@@ -217,8 +217,7 @@ func (r *replayer) known(refs map[chunks.HeadSeriesRef]*memSeries, ref chunks.He
 
 func (r *replayer) grew(n int64) {
 	r.samples++
-	r.gen.bytes.Add(n)
-	r.gen.samples.Add(1)
+	r.gen.grow(n)
 }
 
 func (r *replayer) appendHistograms(m *memory, refs map[chunks.HeadSeriesRef]*memSeries, rec []byte) error {
@@ -228,7 +227,7 @@ func (r *replayer) appendHistograms(m *memory, refs map[chunks.HeadSeriesRef]*me
 	}
 	for _, h := range hs {
 		if ms := r.known(refs, h.Ref); ms != nil {
-			m.times.include(h.T, h.T)
+			m.include(h.T, h.T)
 			r.grew(ms.appendHistograms([]series.Histogram{{T: h.T, Start: h.ST, H: h.H}}))
 		}
 	}
@@ -242,7 +241,7 @@ func (r *replayer) appendFloatHistograms(m *memory, refs map[chunks.HeadSeriesRe
 	}
 	for _, h := range hs {
 		if ms := r.known(refs, h.Ref); ms != nil {
-			m.times.include(h.T, h.T)
+			m.include(h.T, h.T)
 			r.grew(ms.appendHistograms([]series.Histogram{{T: h.T, Start: h.ST, FH: h.FH}}))
 		}
 	}
@@ -256,7 +255,7 @@ func (r *replayer) appendExemplars(refs map[chunks.HeadSeriesRef]*memSeries, rec
 	}
 	for _, e := range ex {
 		if ms := r.known(refs, e.Ref); ms != nil {
-			r.gen.bytes.Add(ms.appendExemplars([]series.Exemplar{{T: e.T, V: e.V, Labels: e.Labels.Copy()}}))
+			r.gen.grow(ms.appendExemplars([]series.Exemplar{{T: e.T, V: e.V, Labels: e.Labels.Copy()}}))
 		}
 	}
 	return nil

@@ -40,7 +40,7 @@ func Open(_ context.Context, fs fsys.FS, b bucket.Bucket, c *catalog.Catalog, o 
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	in, err := NewIngester(fs, b, c, o, reg, log)
+	in, err := NewIngester(fs, b, c, o.IngesterOptions, reg, log)
 	if err != nil {
 		return nil, err
 	}

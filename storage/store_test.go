@@ -37,6 +37,7 @@ type rig struct {
 	store   *Store
 	catalog *catalog.Catalog
 	bucket  bucket.Bucket
+	wrap    func(bucket.Bucket) bucket.Bucket // What the store is given; nil: the bucket.
 }
 
 func newRig(t *testing.T, change func(*Options)) *rig {
@@ -58,10 +59,14 @@ func (r *rig) open() {
 	if r.bucket, err = bucket.Dir(r.fs, filepath.Join(r.dir, "objects")); err != nil {
 		r.t.Fatal(err)
 	}
+	opened := r.bucket
+	if r.wrap != nil {
+		opened = r.wrap(opened)
+	}
 	if r.catalog, err = catalog.Open(ctx, filepath.Join(r.dir, "catalog.db"), catalog.DefaultOptions(), nil); err != nil {
 		r.t.Fatal(err)
 	}
-	r.store, err = Open(ctx, r.fs, r.bucket, r.catalog, r.opts, prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
+	r.store, err = Open(ctx, r.fs, opened, r.catalog, r.opts, prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -347,15 +347,3 @@ func TestTablesWhileWriting(t *testing.T) {
 		t.Errorf("%d tables, %v", len(got), err)
 	}
 }
-
-// A kind that is noted before its series is seen with samples is not lost.
-func TestEarlyKindIsKept(t *testing.T) {
-	var x tableIndex
-	x.note("a", kindHistogram)
-	x.addKinds()
-	x.add(tenant, promlabels.FromStrings("__name__", "a"))
-	x.addKinds()
-	if a := x.tables["a"]; a == nil || !a.Histograms || a.Starts {
-		t.Errorf("%+v", a)
-	}
-}

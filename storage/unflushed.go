@@ -46,7 +46,8 @@ func (r *Querier) UnflushedTimes(t series.Tenant) (minT, maxT int64, ok bool, er
 	minT, maxT = math.MaxInt64, math.MinInt64
 	for _, g := range generations {
 		if m := g.memory(t); m != nil {
-			minT, maxT = min(minT, m.times.minT.Load()), max(maxT, m.times.maxT.Load())
+			first, last := m.timeRange()
+			minT, maxT = min(minT, first), max(maxT, last)
 		}
 	}
 	return minT, maxT, minT <= maxT, nil
