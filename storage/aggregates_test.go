@@ -23,7 +23,7 @@ const minute = 60_000
 
 // aggregate makes aggregates of what files hold of some days, as compaction
 // does. meanwhile runs between looking and committing.
-func (r *rig) aggregate(day int64, days int, resolution int64, sole bool, meanwhile func()) {
+func (r *rig) aggregate(day int64, days int, resolution int64, dropped bool, meanwhile func()) {
 	r.t.Helper()
 	snapshot := r.store.Snapshot()
 	byKey := map[string][]*catalog.File{}
@@ -33,7 +33,7 @@ func (r *rig) aggregate(day int64, days int, resolution int64, sole bool, meanwh
 	}
 	var edit catalog.Edit
 	for key, inputs := range byKey {
-		f := catalog.File{Kind: catalog.Aggregates(resolution), Day: day, Days: days, Partition: key, Level: 2, Clean: snapshot.Version(), SamplesDropped: sole}
+		f := catalog.File{Kind: catalog.Aggregates(resolution), Day: day, Days: days, Partition: key, Level: 2, Clean: snapshot.Version(), SamplesDropped: dropped}
 		for _, in := range inputs {
 			f.Seq = max(f.Seq, in.Seq)
 		}
@@ -45,7 +45,7 @@ func (r *rig) aggregate(day int64, days int, resolution int64, sole bool, meanwh
 				edit.Remove = append(edit.Remove, old.ID)
 			}
 		}
-		if sole {
+		if dropped {
 			for _, in := range inputs {
 				edit.Remove = append(edit.Remove, in.ID)
 			}

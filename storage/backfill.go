@@ -54,7 +54,7 @@ func (s *Store) backfillFile(ctx context.Context, f *catalog.File, found tableUn
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	r, release, err := s.files.samples(ctx, f)
+	r, release, err := s.files.Samples(ctx, f)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func TestForgetClosesRemovedFiles(t *testing.T) {
 		removed = f
 	}
 	open := func() int {
-		n, _ := r.store.files.stats()
+		n, _ := r.store.files.Stats()
 		return n
 	}
 	r.store.Forget()
@@ -66,7 +66,7 @@ func TestForgetClosesRemovedFiles(t *testing.T) {
 		}
 	}
 	r.store.Forget()
-	if n, bytes := r.store.files.stats(); n != 0 || bytes != 0 {
+	if n, bytes := r.store.files.Stats(); n != 0 || bytes != 0 {
 		t.Errorf("the cache counts %d bytes in %d files, it should have none", bytes, n)
 	}
 }

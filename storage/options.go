@@ -1,10 +1,14 @@
 package storage
 
-import "errors"
+import (
+	"errors"
+
+	"herringbone/storage/ingester"
+)
 
 // Options steer a Store: those of its Ingester, and the caches of its reads.
 type Options struct {
-	IngesterOptions
+	ingester.Options
 
 	// IndexCacheBytes bounds the memory for the indexes of open files.
 	IndexCacheBytes int64
@@ -14,7 +18,7 @@ type Options struct {
 
 // DefaultOptions are for one node with a few hundred megabytes to spend.
 func DefaultOptions() Options {
-	return Options{IngesterOptions: DefaultIngesterOptions(), IndexCacheBytes: 64 << 20, PageCacheBytes: 64 << 20}
+	return Options{Options: ingester.DefaultOptions(), IndexCacheBytes: 64 << 20, PageCacheBytes: 64 << 20}
 }
 
 // Validate names the first option that cannot work.
@@ -22,5 +26,5 @@ func (o Options) Validate() error {
 	if o.IndexCacheBytes < 0 || o.PageCacheBytes < 0 {
 		return errors.New("storage: cache sizes must not be negative")
 	}
-	return o.IngesterOptions.Validate()
+	return o.Options.Validate()
 }

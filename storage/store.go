@@ -11,7 +11,11 @@ import (
 
 	"herringbone/storage/bucket"
 	"herringbone/storage/catalog"
+	"herringbone/storage/deletes"
+	"herringbone/storage/files"
 	"herringbone/storage/fsys"
+	"herringbone/storage/ingester"
+	"herringbone/storage/querier"
 	"herringbone/storage/series"
 )
 
@@ -25,11 +29,11 @@ import (
 // files, Close. A store that is killed at any time loses nothing that Append
 // acknowledged.
 type Store struct {
-	*Querier
+	*querier.Querier
 
-	ingester *Ingester
-	deleter  *Deleter
-	files    *files
+	ingester *ingester.Ingester
+	deleter  *deletes.Deleter
+	files    *files.Cache
 	catalog  *catalog.Catalog
 	log      *slog.Logger
 }
@@ -40,15 +44,15 @@ func Open(_ context.Context, fs fsys.FS, b bucket.Bucket, c *catalog.Catalog, o 
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	in, err := NewIngester(fs, b, c, o.IngesterOptions, reg, log)
+	in, err := ingester.New(fs, b, c, o.Options, reg, log)
 	if err != nil {
 		return nil, err
 	}
-	f := newFiles(b, o.IndexCacheBytes, o.PageCacheBytes)
+	f := files.NewCache(b, o.IndexCacheBytes, o.PageCacheBytes)
 	return &Store{
-		Querier:  NewQuerier(in, c, f),
+		Querier:  querier.New(in, c, f),
 		ingester: in,
-		deleter:  NewDeleter(in, c, f, o.clock(), reg, log),
+		deleter:  deletes.New(in, c, f, o.Clock(), reg, log),
 		files:    f, catalog: c, log: log,
 	}, nil
 }
@@ -81,7 +85,7 @@ func (s *Store) Run(ctx context.Context) error { return s.ingester.Run(ctx, s.Fo
 // Forget lets go of open files that the catalog does not list any more, so that
 // their disk space is given back when their objects are deleted. Running queries
 // keep theirs until they are closed. It does no I/O; Run calls it now and then.
-func (s *Store) Forget() { s.files.keep(s.catalog.Snapshot()) }
+func (s *Store) Forget() { s.files.Keep(s.catalog.Snapshot()) }
 
 // Flush writes everything that is in memory when it is called to Parquet and
 // commits it.
@@ -96,4 +100,4 @@ func (s *Store) Delete(ctx context.Context, t series.Tenant, minT, maxT int64, m
 
 // Close ends writing and lets go of everything. What is in memory only stays in
 // the WAL, for the next Replay.
-func (s *Store) Close() error { return errors.Join(s.ingester.Close(), s.files.close()) }
+func (s *Store) Close() error { return errors.Join(s.ingester.Close(), s.files.Close()) }

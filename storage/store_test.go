@@ -21,6 +21,7 @@ import (
 
 	"herringbone/storage/bucket"
 	"herringbone/storage/catalog"
+	"herringbone/storage/fsck"
 	"herringbone/storage/fsys"
 	"herringbone/storage/series"
 	"herringbone/storage/wal"
@@ -248,7 +249,7 @@ func checkFsck(t *testing.T, r *rig, orphans bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = Fsck(ctx, r.fs, b, c, r.dir, FsckOptions{Node: r.opts.Node, Orphans: orphans}, func(f Finding) {
+	err = fsck.Run(ctx, r.fs, b, c, r.dir, fsck.Options{Node: r.opts.Node, Orphans: orphans}, func(f fsck.Finding) {
 		t.Errorf("fsck: %s: %s", f.Kind, f.What)
 	})
 	if err != nil {
@@ -419,7 +420,7 @@ func TestSecondProcessIsRefused(t *testing.T) {
 	if err := release(); err != nil {
 		t.Fatal(err)
 	}
-	// Whoever was killed a moment ago may still hold it.
+	// Whoever was killed just before may still hold it.
 	release, err = Lock(dir)
 	if err != nil {
 		t.Fatal(err)

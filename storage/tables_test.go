@@ -115,7 +115,7 @@ func (s *Store) backfillTablesAgain(t *testing.T, want tableUnion) {
 	}
 }
 
-// A catalog from before there were tables learns them at the next start from the
+// A catalog from before there were tables is told them at the next start from the
 // files, once.
 func TestOldCatalogLearnsTables(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
@@ -140,7 +140,7 @@ func TestOldCatalogLearnsTables(t *testing.T) {
 	r.open()
 	wantTables(t, r.store, want)
 	if now := r.catalog.Snapshot().Version(); now != version {
-		t.Errorf("learned again: version %d after %d", now, version)
+		t.Errorf("read again: version %d after %d", now, version)
 	}
 }
 
