@@ -31,14 +31,21 @@ var (
 		"storage/bucket":  vocabulary,
 		"storage/wal":     vocabulary,
 
-		"storage":   foundation,
+		"storage/memory":   {"storage/series", "storage/catalog"},
+		"storage/files":    {"storage/series", "storage/aggregate", "storage/catalog", "storage/block", "storage/bucket"},
+		"storage/ingester": append([]string{"storage/memory"}, foundation...),
+		"storage/querier":  {"storage/memory", "storage/files", "storage/series", "storage/aggregate", "storage/catalog", "storage/block"},
+		"storage/deletes":  {"storage/memory", "storage/files", "storage/series", "storage/aggregate", "storage/catalog", "storage/block", "storage/instrument"},
+		"storage/fsck":     append([]string{"storage/files"}, foundation...),
+
+		"storage":   append([]string{"storage/memory", "storage/files", "storage/ingester", "storage/querier", "storage/deletes", "storage/fsck"}, foundation...),
 		"compactor": foundation,
 		"remote":    foundation,
 		"promql":    foundation,
 		"sql":       foundation,
 		"ring":      foundation,
 
-		"adapter":       append([]string{"adapter/bench", "adapter/shell", "adapter/simulate", "storage", "compactor", "remote", "promql", "sql", "ring"}, foundation...),
+		"adapter":       append([]string{"adapter/bench", "adapter/shell", "adapter/simulate", "storage", "storage/fsck", "compactor", "remote", "promql", "sql", "ring"}, foundation...),
 		"adapter/bench": append([]string{"sql"}, vocabulary...), // DuckDB, to compare with.
 		"adapter/shell": append([]string{"sql"}, vocabulary...), // The formats of answers.
 		// A node under a clock of its own.

@@ -5,16 +5,16 @@ import (
 	"fmt"
 	"io"
 
-	"herringbone/storage"
+	"herringbone/storage/fsck"
 )
 
-// fsck checks the data directory of a node that does not run, and writes one
+// runFsck checks the data directory of a node that does not run, and writes one
 // line a finding to stdout. errFindings if there was one.
-func fsck(ctx context.Context, f flags, cfg Config, stdout io.Writer) error {
+func runFsck(ctx context.Context, f flags, cfg Config, stdout io.Writer) error {
 	findings := 0
 	err := inStopped(ctx, f.dataDir, func(c *stores) error {
-		o := storage.FsckOptions{Node: cfg.Storage.options(f.dataDir).Node, Orphans: f.orphans, RecordOrphans: f.orphans}
-		return storage.Fsck(ctx, c.fs, c.bucket, c.catalog, f.dataDir, o, func(f storage.Finding) {
+		o := fsck.Options{Node: cfg.Storage.options(f.dataDir).Node, Orphans: f.orphans, RecordOrphans: f.orphans}
+		return fsck.Run(ctx, c.fs, c.bucket, c.catalog, f.dataDir, o, func(f fsck.Finding) {
 			findings++
 			fmt.Fprintf(stdout, "%s: %s\n", f.Kind, f.What)
 		})

@@ -98,7 +98,7 @@ func dispatch(ctx context.Context, cli *commandLine, command string, stdout io.W
 	case cli.printConfig.FullCommand():
 		return configCommand(cli, cfg, stdout)
 	case cli.fsck.FullCommand():
-		return fsck(ctx, cli.flags, cfg, stdout)
+		return runFsck(ctx, cli.flags, cfg, stdout)
 	case cli.compact.FullCommand():
 		return compact(ctx, cli.flags, cfg, stdout)
 	}

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -22,7 +23,7 @@ const minute = 60_000
 
 // aggregate makes aggregates of what files hold of some days, as compaction
 // does. meanwhile runs between looking and committing.
-func (r *rig) aggregate(day int64, days int, resolution int64, sole bool, meanwhile func()) {
+func (r *rig) aggregate(day int64, days int, resolution int64, dropped bool, meanwhile func()) {
 	r.t.Helper()
 	snapshot := r.store.Snapshot()
 	byKey := map[string][]*catalog.File{}
@@ -32,7 +33,7 @@ func (r *rig) aggregate(day int64, days int, resolution int64, sole bool, meanwh
 	}
 	var edit catalog.Edit
 	for key, inputs := range byKey {
-		f := catalog.File{Kind: catalog.Aggregates(resolution), Day: day, Days: days, Partition: key, Level: 2, Clean: snapshot.Version(), SamplesDropped: sole}
+		f := catalog.File{Kind: catalog.Aggregates(resolution), Day: day, Days: days, Partition: key, Level: 2, Clean: snapshot.Version(), SamplesDropped: dropped}
 		for _, in := range inputs {
 			f.Seq = max(f.Seq, in.Seq)
 		}
@@ -44,7 +45,7 @@ func (r *rig) aggregate(day int64, days int, resolution int64, sole bool, meanwh
 				edit.Remove = append(edit.Remove, old.ID)
 			}
 		}
-		if sole {
+		if dropped {
 			for _, in := range inputs {
 				edit.Remove = append(edit.Remove, in.ID)
 			}
@@ -99,7 +100,7 @@ func (r *rig) samplesOf(snapshot *catalog.Snapshot, files []*catalog.File, minT,
 
 // put makes an object and fills in what is known of it by then. It reports false
 // if there was nothing to write.
-func (r *rig) put(f *catalog.File, fill func(writer) (block.Meta, error)) bool {
+func (r *rig) put(f *catalog.File, fill func(io.Writer) (block.Meta, error)) bool {
 	r.t.Helper()
 	f.ID, f.Tenant, f.Writer, f.Created = ulid.Make().String(), tenant, "test", 1
 	f.Name = series.ObjectName(tenant, f.Kind, f.Day, f.Days, f.Partition, f.Level, f.ID)
@@ -124,8 +125,8 @@ func (r *rig) put(f *catalog.File, fill func(writer) (block.Meta, error)) bool {
 }
 
 // fillAggregates writes the aggregates of series without histograms.
-func fillAggregates(list []*merged, resolution int64) func(writer) (block.Meta, error) {
-	return func(w writer) (block.Meta, error) {
+func fillAggregates(list []*merged, resolution int64) func(io.Writer) (block.Meta, error) {
+	return func(w io.Writer) (block.Meta, error) {
 		bw, err := block.NewAggregateWriter(w, block.AggregateOptions{Options: block.LevelOptions(2), Resolution: resolution})
 		if err != nil {
 			return block.Meta{}, err
@@ -149,8 +150,8 @@ func fillAggregates(list []*merged, resolution int64) func(writer) (block.Meta, 
 	}
 }
 
-func fillSamples(list []*merged) func(writer) (block.Meta, error) {
-	return func(w writer) (block.Meta, error) {
+func fillSamples(list []*merged) func(io.Writer) (block.Meta, error) {
+	return func(w io.Writer) (block.Meta, error) {
 		bw, err := block.NewWriter(w, block.LevelOptions(3))
 		if err != nil {
 			return block.Meta{}, err
@@ -353,24 +354,4 @@ func TestAggregatesThatAreAllThatIsLeft(t *testing.T) {
 	delete(want5[`{__name__="m"}`], aggOrigin+15*minute)
 	got, _ := byAggregates(t, r.store, all(), 5*minute)
 	equalWindows(t, want5, got, "after a delete")
-}
-
-func TestInnerBuckets(t *testing.T) {
-	for _, tt := range []struct{ minT, maxT, first, last int64 }{
-		{1, 10, 1, 10},
-		{0, 10, 1, 10},
-		{2, 19, 11, 10},
-		{2, 20, 11, 20},
-		{-9, 9, -9, 0},
-		{-10, -1, -9, -10},
-		{-19, -10, -19, -10},
-	} {
-		if first, last := inner(tt.minT, tt.maxT, 10); first != tt.first || last != tt.last {
-			t.Errorf("inner of %d to %d is %d to %d, want %d to %d", tt.minT, tt.maxT, first, last, tt.first, tt.last)
-		}
-	}
-	first, last := inner(math.MinInt64, math.MaxInt64, 300_000)
-	if (first-1)%300_000 != 0 || last%300_000 != 0 || first > -1<<60 || last < 1<<60 {
-		t.Errorf("inner of all time is %d to %d", first, last)
-	}
 }

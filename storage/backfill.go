@@ -12,10 +12,10 @@ import (
 	"herringbone/storage/series"
 )
 
-// tablesToken names the edit that learnTables commits.
+// tablesToken names the edit that backfillTables commits.
 const tablesToken = "tables"
 
-// learnTables tells a catalog from before there were tables what its files hold,
+// backfillTables tells a catalog from before there were tables what its files hold,
 // once. It reads the index of one file at a time. If a file is damaged, the
 // tables of the others are told and it is tried again at the next start: a query
 // for what is in that file is an error anyway.
@@ -37,7 +37,7 @@ func (s *Store) backfillTables(ctx context.Context) error {
 			s.log.Error("a damaged file's columns are not known to SQL", "err", err)
 			complete = false
 		case err != nil:
-			return fmt.Errorf("learn tables: %w", err)
+			return fmt.Errorf("backfill tables: %w", err)
 		}
 	}
 	edit := catalog.Edit{Token: tablesToken, Tables: found.sorted(), TablesComplete: complete}
@@ -45,7 +45,7 @@ func (s *Store) backfillTables(ctx context.Context) error {
 		edit.Token = fmt.Sprintf("%s/%d", tablesToken, snapshot.Version())
 	}
 	if _, err := s.catalog.Commit(ctx, edit); err != nil {
-		return fmt.Errorf("learn tables: %w", err)
+		return fmt.Errorf("backfill tables: %w", err)
 	}
 	return nil
 }
@@ -54,7 +54,7 @@ func (s *Store) backfillFile(ctx context.Context, f *catalog.File, found tableUn
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	r, release, err := s.OpenFile(ctx, f)
+	r, release, err := s.files.Samples(ctx, f)
 	if err != nil {
 		return err
 	}

@@ -75,7 +75,7 @@ func losePower(t *testing.T, rng *rand.Rand) int {
 	return acked
 }
 
-// loseAt returns a hook that switches the power off at a random moment: at any
+// loseAt returns a hook that switches the power off at a random time: at any
 // operation, or right after one of a kind that is rare and matters.
 func loseAt(rng *rand.Rand) fsystest.Hook {
 	// A flush takes hundreds of operations; some of the losses must come after one.
@@ -208,7 +208,7 @@ func TestFailedSyncEndsTheSegment(t *testing.T) {
 						failed++
 						m.unknown(b)
 						// As Run would: a broken segment is due.
-						if err := r.store.flushDue(context.Background()); err != nil {
+						if err := r.store.ingester.FlushDue(context.Background()); err != nil {
 							t.Log(err)
 						}
 						continue

@@ -167,7 +167,7 @@ func (m *model) checkListed(t *testing.T, s *Store, q series.Query) {
 
 func TestDeletedSeriesAreNotListed(t *testing.T) {
 	r := newRig(t, nil)
-	r.append(floats("gone", 1000, 2000))
+	r.append(floats("deleted", 1000, 2000))
 	r.append(floats("stays", 1000, 2000))
 	ask := func() string {
 		t.Helper()
@@ -177,25 +177,25 @@ func TestDeletedSeriesAreNotListed(t *testing.T) {
 		}
 		return strings.Join(names, ",")
 	}
-	if got := ask(); got != "gone,stays" {
+	if got := ask(); got != "deleted,stays" {
 		t.Fatalf("before: %s", got)
 	}
 	r.flush()
 	ask() // Now the file remembers the answer.
-	r.delete(1000, 1500, equal("__name__", "gone"))
-	if got := ask(); got != "gone,stays" {
+	r.delete(1000, 1500, equal("__name__", "deleted"))
+	if got := ask(); got != "deleted,stays" {
 		t.Errorf("with one sample left: %s", got)
 	}
-	r.delete(1501, 9000, equal("__name__", "gone"))
+	r.delete(1501, 9000, equal("__name__", "deleted"))
 	if got := ask(); got != "stays" {
 		t.Errorf("with none left: %s", got)
 	}
-	r.append(floats("gone", 3000))
-	if got := ask(); got != "gone,stays" {
+	r.append(floats("deleted", 3000))
+	if got := ask(); got != "deleted,stays" {
 		t.Errorf("written again: %s", got)
 	}
 	r.flush()
-	if got := ask(); got != "gone,stays" {
+	if got := ask(); got != "deleted,stays" {
 		t.Errorf("and flushed: %s", got)
 	}
 }
@@ -285,7 +285,7 @@ func TestDeletesWhileWriting(t *testing.T) {
 			}
 		}
 	})
-	// Of writer w, samples below hidden[w] must be gone, those from shown[w] there.
+	// Of writer w, samples below hidden[w] must not be there, those from shown[w] there.
 	var hidden, shown [writers]int64
 	for range deletes {
 		w := rng.IntN(writers)
@@ -304,7 +304,7 @@ func TestDeletesWhileWriting(t *testing.T) {
 			}
 			for ts := shown[w]; ts < perWriter; ts++ {
 				if _, ok := slices.BinarySearch(times, ts); !ok {
-					t.Errorf("writer %d: the sample at %d is gone, it was written after the delete", w, ts)
+					t.Errorf("writer %d: the sample at %d is missing, it was written after the delete", w, ts)
 					break
 				}
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	"herringbone/storage/bucket"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
 )
@@ -12,6 +13,10 @@ import (
 // and readers that have it go on.
 func TestForgetClosesRemovedFiles(t *testing.T) {
 	r := newRig(t, nil)
+	counted := &countingBucket{open: map[string]int{}}
+	r.close()
+	r.wrap = func(b bucket.Bucket) bucket.Bucket { counted.Bucket = b; return counted }
+	r.open()
 	for i := range int64(2) {
 		r.append(floats("m", 1000+i))
 		r.flush()
@@ -21,28 +26,26 @@ func TestForgetClosesRemovedFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var gone *catalog.File
+	var removed *catalog.File
 	for f := range r.store.Snapshot().All() {
-		gone = f
+		removed = f
 	}
 	open := func() int {
-		r.store.files.mu.Lock()
-		defer r.store.files.mu.Unlock()
-		return len(r.store.files.open)
+		n, _ := r.store.files.Stats()
+		return n
 	}
 	r.store.Forget()
 	if n := open(); n != 2 {
 		t.Fatalf("%d files open, both are live", n)
 	}
-	reading := r.store.files.open[gone.ID]
-	if _, err := r.catalog.Commit(ctx, catalog.Edit{Token: "remove", Remove: []string{gone.ID}}); err != nil {
+	if _, err := r.catalog.Commit(ctx, catalog.Edit{Token: "remove", Remove: []string{removed.ID}}); err != nil {
 		t.Fatal(err)
 	}
 	r.store.Forget()
 	if n := open(); n != 1 {
 		t.Errorf("%d files open, one is live", n)
 	}
-	if err := r.bucket.Delete(ctx, gone.Name); err != nil {
+	if err := r.bucket.Delete(ctx, removed.Name); err != nil {
 		t.Fatal(err)
 	}
 	if got := len(readAll(t, set)["m"]); got != 2 {
@@ -51,21 +54,46 @@ func TestForgetClosesRemovedFiles(t *testing.T) {
 	if err := set.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := reading.object.ReadAt(make([]byte, 1), 0); err == nil {
-		t.Error("the removed file is still open after its last reader")
+	if n := counted.open[removed.Name]; n != 0 {
+		t.Errorf("the removed file is still open %d times after its last reader", n)
 	}
 	if got := len(r.times("m")); got != 1 {
 		t.Errorf("%d samples are left", got)
 	}
-	r.store.files.mu.Lock()
-	defer r.store.files.mu.Unlock()
-	var sum int64
-	for _, o := range r.store.files.open {
-		sum += o.index.SizeBytes()
+	for f := range r.store.Snapshot().All() {
+		if _, err := r.catalog.Commit(ctx, catalog.Edit{Token: "remove the other", Remove: []string{f.ID}}); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if sum != r.store.files.bytes {
-		t.Errorf("the cache counts %d bytes, its files have %d", r.store.files.bytes, sum)
+	r.store.Forget()
+	if n, bytes := r.store.files.Stats(); n != 0 || bytes != 0 {
+		t.Errorf("the cache counts %d bytes in %d files, it should have none", bytes, n)
 	}
+}
+
+// countingBucket knows how often each object is open.
+type countingBucket struct {
+	bucket.Bucket
+	open map[string]int
+}
+
+func (b *countingBucket) Open(ctx context.Context, name string) (bucket.Object, error) {
+	o, err := b.Bucket.Open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	b.open[name]++
+	return &countedObject{Object: o, closed: func() { b.open[name]-- }}, nil
+}
+
+type countedObject struct {
+	bucket.Object
+	closed func()
+}
+
+func (o *countedObject) Close() error {
+	o.closed()
+	return o.Object.Close()
 }
 
 // readAll reads a set: the times of its series' samples, by metric.

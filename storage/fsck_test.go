@@ -10,26 +10,27 @@ import (
 	promlabels "github.com/prometheus/prometheus/model/labels"
 
 	"herringbone/storage/catalog"
+	"herringbone/storage/fsck"
 	"herringbone/storage/series"
 )
 
-func (r *rig) fsck(o FsckOptions) (found []Finding) {
+func (r *rig) fsck(o fsck.Options) (found []fsck.Finding) {
 	r.t.Helper()
 	o.Node = r.opts.Node
-	err := Fsck(context.Background(), r.fs, r.bucket, r.catalog, r.dir, o, func(f Finding) { found = append(found, f) })
+	err := fsck.Run(context.Background(), r.fs, r.bucket, r.catalog, r.dir, o, func(f fsck.Finding) { found = append(found, f) })
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	return found
 }
 
-func wantFindings(t *testing.T, got []Finding, kind FindingKind, names ...string) {
+func wantFindings(t *testing.T, got []fsck.Finding, kind fsck.Kind, names ...string) {
 	t.Helper()
 	if len(got) != len(names) {
 		t.Fatalf("findings %+v, want %d", got, len(names))
 	}
 	for _, name := range names {
-		if !slices.ContainsFunc(got, func(f Finding) bool { return f.Kind == kind && strings.Contains(f.What, name) }) {
+		if !slices.ContainsFunc(got, func(f fsck.Finding) bool { return f.Kind == kind && strings.Contains(f.What, name) }) {
 			t.Errorf("findings %+v, want one of kind %s that names %s", got, kind, name)
 		}
 	}
@@ -47,7 +48,7 @@ func TestFsckKnowsOrphans(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	wantFindings(t, r.fsck(FsckOptions{Orphans: true}), FindOrphan)
+	wantFindings(t, r.fsck(fsck.Options{Orphans: true}), fsck.Orphan)
 	const orphan = "default/samples/1970-01-01/all/L0-orphan.parquet"
 	w, err := r.bucket.Create(ctx, orphan)
 	if err != nil {
@@ -59,7 +60,7 @@ func TestFsckKnowsOrphans(t *testing.T) {
 	if err := w.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	suspects := func() int {
+	candidates := func() int {
 		t.Helper()
 		list, err := r.catalog.OrphanCandidates(ctx, time.Now().Add(time.Hour), 10)
 		if err != nil {
@@ -67,15 +68,15 @@ func TestFsckKnowsOrphans(t *testing.T) {
 		}
 		return len(list)
 	}
-	wantFindings(t, r.fsck(FsckOptions{Orphans: true}), FindOrphan, orphan)
-	if n := suspects(); n != 0 {
-		t.Errorf("%d suspects, fsck was not asked to record them", n)
+	wantFindings(t, r.fsck(fsck.Options{Orphans: true}), fsck.Orphan, orphan)
+	if n := candidates(); n != 0 {
+		t.Errorf("%d orphan candidates, fsck was not asked to record them", n)
 	}
-	wantFindings(t, r.fsck(FsckOptions{Orphans: true, RecordOrphans: true}), FindOrphan, orphan)
-	if n := suspects(); n != 1 {
-		t.Errorf("%d suspects, there is one orphan", n)
+	wantFindings(t, r.fsck(fsck.Options{Orphans: true, RecordOrphans: true}), fsck.Orphan, orphan)
+	if n := candidates(); n != 1 {
+		t.Errorf("%d orphan candidates, there is one orphan", n)
 	}
-	wantFindings(t, r.fsck(FsckOptions{Orphans: true}), FindOrphan, orphan+" is in the bucket and no catalog row names it; suspected since")
+	wantFindings(t, r.fsck(fsck.Options{Orphans: true}), fsck.Orphan, orphan+" is in the bucket and no catalog row names it; an orphan candidate since")
 }
 
 func TestFsckNamesQuarantinedFiles(t *testing.T) {
@@ -89,7 +90,7 @@ func TestFsckNamesQuarantinedFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	wantFindings(t, r.fsck(FsckOptions{}), FindQuarantine, name)
+	wantFindings(t, r.fsck(fsck.Options{}), fsck.Quarantine, name)
 }
 
 // Files of one level that were cut inside a metric may share its name, and no
@@ -112,7 +113,7 @@ func TestFsckFindsSeriesInTwoFilesOfALevel(t *testing.T) {
 	put("a", 1000, 2000)
 	put("b", 1000, 2000)
 	put("a", 3000)
-	wantFindings(t, r.fsck(FsckOptions{}), FindCatalog)
+	wantFindings(t, r.fsck(fsck.Options{}), fsck.Catalog)
 	bad := put("b", 1500, 1600)
-	wantFindings(t, r.fsck(FsckOptions{}), FindCatalog, bad.Name)
+	wantFindings(t, r.fsck(fsck.Options{}), fsck.Catalog, bad.Name)
 }

@@ -116,7 +116,7 @@ func TestDeletesOfWhatRetentionHidesStay(t *testing.T) {
 	tests := map[string]func(r *rig){
 		"samples":   func(r *rig) { r.minutely(1, 60) },
 		"exemplars": func(r *rig) { r.exemplar("m", aggOrigin); r.flush() },
-		"aggregates of samples that are gone": func(r *rig) {
+		"aggregates of samples that were dropped": func(r *rig) {
 			r.minutely(1, 60)
 			r.aggregate(firstDay, 1, 5*minute, false, func() { dropSamples(r) })
 		},
@@ -147,7 +147,7 @@ func TestDeletesOfWhatRetentionHidesStay(t *testing.T) {
 }
 
 // Nothing needs to be read of a file to hide what is in it, so damage does not
-// hinder a delete. It is not done before the file is gone or sound again.
+// hinder a delete. It is not done before the file is deleted or sound again.
 func TestDeletesHideRowsOfDamagedFiles(t *testing.T) {
 	tests := map[string]func(path string, f *catalog.File) error{
 		"missing":   func(path string, _ *catalog.File) error { return os.Remove(path) },

@@ -21,6 +21,7 @@ import (
 
 	"herringbone/storage/bucket"
 	"herringbone/storage/catalog"
+	"herringbone/storage/fsck"
 	"herringbone/storage/fsys"
 	"herringbone/storage/series"
 	"herringbone/storage/wal"
@@ -37,6 +38,7 @@ type rig struct {
 	store   *Store
 	catalog *catalog.Catalog
 	bucket  bucket.Bucket
+	wrap    func(bucket.Bucket) bucket.Bucket // What the store is given; nil: the bucket.
 }
 
 func newRig(t *testing.T, change func(*Options)) *rig {
@@ -58,10 +60,14 @@ func (r *rig) open() {
 	if r.bucket, err = bucket.Dir(r.fs, filepath.Join(r.dir, "objects")); err != nil {
 		r.t.Fatal(err)
 	}
+	opened := r.bucket
+	if r.wrap != nil {
+		opened = r.wrap(opened)
+	}
 	if r.catalog, err = catalog.Open(ctx, filepath.Join(r.dir, "catalog.db"), catalog.DefaultOptions(), nil); err != nil {
 		r.t.Fatal(err)
 	}
-	r.store, err = Open(ctx, r.fs, r.bucket, r.catalog, r.opts, prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
+	r.store, err = Open(ctx, r.fs, opened, r.catalog, r.opts, prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -87,6 +93,14 @@ func (r *rig) append(b *series.Batch) series.Written {
 		r.t.Fatal(err)
 	}
 	return w
+}
+
+// freeze begins a new generation: what is in memory is then in two.
+func (r *rig) freeze() {
+	r.t.Helper()
+	if err := r.store.ingester.Freeze(); err != nil {
+		r.t.Fatal(err)
+	}
 }
 
 func (r *rig) flush() {
@@ -139,13 +153,7 @@ func TestAnswersEqualModelInEveryLayout(t *testing.T) {
 				r.close()
 				r.open()
 			case 2:
-				r.store.mu.Lock()
-				if !r.store.active.empty() {
-					if err := r.store.rotateLocked(); err != nil {
-						t.Fatal(err)
-					}
-				}
-				r.store.mu.Unlock()
+				r.freeze()
 			default:
 				b := randomBatch(rng, now)
 				w := r.append(b)
@@ -241,7 +249,7 @@ func checkFsck(t *testing.T, r *rig, orphans bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = Fsck(ctx, r.fs, b, c, r.dir, FsckOptions{Node: r.opts.Node, Orphans: orphans}, func(f Finding) {
+	err = fsck.Run(ctx, r.fs, b, c, r.dir, fsck.Options{Node: r.opts.Node, Orphans: orphans}, func(f fsck.Finding) {
 		t.Errorf("fsck: %s: %s", f.Kind, f.What)
 	})
 	if err != nil {
@@ -292,15 +300,21 @@ func TestWritesWaitForMemoryThenAreRefused(t *testing.T) {
 	if !errors.Is(err, series.ErrOverload) {
 		t.Fatalf("nobody flushes, yet the error is %v", err)
 	}
-	if got, bound := r.store.memoryBytes(), 3*r.opts.GenerationBytes; got > bound {
+	if got, bound := r.store.ingester.MemoryBytes(), 3*r.opts.GenerationBytes; got > bound {
 		t.Errorf("%d bytes in memory, the bound is %d", got, bound)
 	}
-	// With somebody who flushes, a write that waits goes through.
-	r.store.opts.AppendWait = time.Minute
+}
+
+// With somebody who flushes, writes that wait go through: many times as much as
+// fits into memory.
+func TestWritesWaitForAFlush(t *testing.T) {
+	r := newRig(t, func(o *Options) { o.GenerationBytes = 64 << 10; o.AppendWait = time.Minute })
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
 	go func() { done <- r.store.Run(ctx) }()
-	r.append(floats("late", 1))
+	for i := range 2000 {
+		r.append(floats(fmt.Sprintf("m%d", i), int64(i)))
+	}
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
@@ -319,7 +333,7 @@ func TestReplayIsBoundedInMemory(t *testing.T) {
 		b.Entries[0].Samples += 500
 		r.append(b)
 		m.acknowledged(b)
-		peak = max(peak, r.store.memoryBytes())
+		peak = max(peak, r.store.ingester.MemoryBytes())
 	}
 	if peak < 3<<20 {
 		t.Fatalf("only %d bytes to replay", peak)
@@ -330,7 +344,7 @@ func TestReplayIsBoundedInMemory(t *testing.T) {
 	}
 	r.close()
 	r.open()
-	if got := r.store.memoryBytes(); got > 5<<18+r.opts.GenerationBytes {
+	if got := r.store.ingester.MemoryBytes(); got > 5<<18+r.opts.GenerationBytes {
 		t.Errorf("%d bytes in memory after replay of %d", got, peak)
 	}
 	m.check(t, r.store, tenant, all())
@@ -406,7 +420,7 @@ func TestSecondProcessIsRefused(t *testing.T) {
 	if err := release(); err != nil {
 		t.Fatal(err)
 	}
-	// Whoever was killed a moment ago may still hold it.
+	// Whoever was killed just before may still hold it.
 	release, err = Lock(dir)
 	if err != nil {
 		t.Fatal(err)

@@ -65,7 +65,7 @@ func TestTablesInEveryLayout(t *testing.T) {
 				r.close()
 				r.open()
 			case 2:
-				r.rotate()
+				r.freeze()
 			default:
 				b := randomBatch(rng, now)
 				if extra := rng.IntN(3); extra > 0 {
@@ -95,18 +95,7 @@ func TestTablesInEveryLayout(t *testing.T) {
 	wantTables(t, r.store, tableUnion{{tenant, "x"}: {Tenant: tenant, Metric: "x"}})
 }
 
-func (r *rig) rotate() {
-	r.t.Helper()
-	r.store.mu.Lock()
-	defer r.store.mu.Unlock()
-	if !r.store.active.empty() {
-		if err := r.store.rotateLocked(); err != nil {
-			r.t.Fatal(err)
-		}
-	}
-}
-
-// learnTablesAgain compares what the indexes of the files tell with what the
+// backfillTablesAgain compares what the indexes of the files tell with what the
 // flushes told. Samples that lost to another one of their time are not in files.
 func (s *Store) backfillTablesAgain(t *testing.T, want tableUnion) {
 	t.Helper()
@@ -121,12 +110,12 @@ func (s *Store) backfillTablesAgain(t *testing.T, want tableUnion) {
 	for key, table := range want {
 		got := found[key]
 		if !slices.Equal(got.Labels, table.Labels) || got.Histograms && !table.Histograms || got.Starts && !table.Starts {
-			t.Fatalf("learned %+v, want %+v", got, table)
+			t.Fatalf("found %+v, want %+v", got, table)
 		}
 	}
 }
 
-// A catalog from before there were tables learns them at the next start from the
+// A catalog from before there were tables is told them at the next start from the
 // files, once.
 func TestOldCatalogLearnsTables(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
@@ -151,7 +140,7 @@ func TestOldCatalogLearnsTables(t *testing.T) {
 	r.open()
 	wantTables(t, r.store, want)
 	if now := r.catalog.Snapshot().Version(); now != version {
-		t.Errorf("learned again: version %d after %d", now, version)
+		t.Errorf("read again: version %d after %d", now, version)
 	}
 }
 
@@ -186,7 +175,7 @@ func TestUnflushed(t *testing.T) {
 	r.flush()
 	wantTimes(0, 0, false)
 	r.append(floats("a", 2000, 3000))
-	r.rotate()
+	r.freeze()
 	r.append(floats("a", 3000, 4000))
 	r.append(floats("b", 500))
 	if diff := cmp.Diff(map[string][]int64{"a": {2000, 3000, 4000}, "b": {500}}, read()); diff != "" {
@@ -237,7 +226,7 @@ func TestTraceFigures(t *testing.T) {
 	write("x", "eu", 2*day) // One more file of the last day, out of the range of names.
 	r.flush()
 	write("b", "eu", 2*day+5)
-	r.rotate()
+	r.freeze()
 	write("b", "eu", 2*day+6)
 
 	ask := func(name string) (series.Figures, *series.Selection) {
@@ -356,17 +345,5 @@ func TestTablesWhileWriting(t *testing.T) {
 	flusher.Wait()
 	if got, err := r.store.Tables(tenant); err != nil || len(got) != 180 {
 		t.Errorf("%d tables, %v", len(got), err)
-	}
-}
-
-// A kind that is noted before its series is seen with samples is not lost.
-func TestEarlyKindIsKept(t *testing.T) {
-	var x tableIndex
-	x.note("a", kindHistogram)
-	x.addKinds()
-	x.add(tenant, promlabels.FromStrings("__name__", "a"))
-	x.addKinds()
-	if a := x.tables["a"]; a == nil || !a.Histograms || a.Starts {
-		t.Errorf("%+v", a)
 	}
 }

@@ -10,12 +10,13 @@ import (
 	"github.com/prometheus/prometheus/model/histogram"
 	promlabels "github.com/prometheus/prometheus/model/labels"
 
+	"herringbone/storage/ingester"
 	"herringbone/storage/series"
 )
 
 // Whatever time is accepted survives its flush; others are refused one by one.
 func TestTimesThatCannotBeStored(t *testing.T) {
-	for _, at := range []int64{math.MinInt64, math.MinInt64 + 1, earliestTime - 1, latestTime + 1, math.MaxInt64 - 1, math.MaxInt64} {
+	for _, at := range []int64{math.MinInt64, math.MinInt64 + 1, ingester.EarliestTime - 1, ingester.LatestTime + 1, math.MaxInt64 - 1, math.MaxInt64} {
 		r := newRig(t, nil)
 		w := r.append(everywhere(at))
 		if w.Samples != 1 || w.Histograms != 1 || w.Exemplars != 1 || len(w.Rejected) != 1 {
@@ -33,12 +34,12 @@ func TestTimesThatCannotBeStored(t *testing.T) {
 
 func TestTheFirstAndTheLastTime(t *testing.T) {
 	r := newRig(t, nil)
-	for _, at := range []int64{earliestTime, latestTime} {
+	for _, at := range []int64{ingester.EarliestTime, ingester.LatestTime} {
 		if w := r.append(everywhere(at)); len(w.Rejected) > 0 {
 			t.Fatalf("written %+v", w)
 		}
 	}
-	want := []int64{earliestTime, 1000, 1001, latestTime, earliestTime, 2000, 2001, latestTime}
+	want := []int64{ingester.EarliestTime, 1000, 1001, ingester.LatestTime, ingester.EarliestTime, 2000, 2001, ingester.LatestTime}
 	for _, where := range []string{"memory", "files"} {
 		if got := slices.Concat(r.times("m"), r.times("h")); !slices.Equal(got, want) || r.exemplars() != 3 {
 			t.Errorf("in %s: samples at %v and %d exemplars", where, got, r.exemplars())

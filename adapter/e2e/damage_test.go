@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"herringbone/storage"
+	"herringbone/storage/fsck"
 	"herringbone/storage/series"
 )
 
@@ -141,8 +142,8 @@ func (c *cellar) checkDamaged(before map[string]string) error {
 // mustFind runs fsck, which must name the file.
 func (c *cellar) mustFind(name string) error {
 	var all []string
-	err := storage.Fsck(context.Background(), c.fs, c.bucket, c.catalog, c.dir, storage.FsckOptions{Node: storage.DefaultOptions().Node},
-		func(f storage.Finding) { all = append(all, f.What) })
+	err := fsck.Run(context.Background(), c.fs, c.bucket, c.catalog, c.dir, fsck.Options{Node: storage.DefaultOptions().Node},
+		func(f fsck.Finding) { all = append(all, f.What) })
 	if err != nil {
 		return fmt.Errorf("%w: fsck: %w", errWrong, err)
 	}
