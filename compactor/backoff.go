@@ -26,31 +26,31 @@ type trouble struct {
 
 func newBackoff() *backoff { return &backoff{jobs: map[string]trouble{}} }
 
-// key is the same for a job of the next plan with the same purpose, whatever its
+// jobKey is the same for a job of the next plan with the same purpose, whatever its
 // inputs are then.
-func (j Job) key() string {
+func jobKey(j Job) string {
 	return fmt.Sprintf("%s %s %s %s L%d day %d+%d", j.Kind, j.Tenant, j.Rows, j.Partition, j.Level, j.Unit.Day, j.Unit.Days)
 }
 
-func (b *backoff) ready(j Job, now time.Time) bool { return !now.Before(b.jobs[j.key()].until) }
+func (b *backoff) ready(j Job, now time.Time) bool { return !now.Before(b.jobs[jobKey(j)].until) }
 
 func (b *backoff) failed(j Job, now time.Time) {
-	t := b.jobs[j.key()]
+	t := b.jobs[jobKey(j)]
 	t.until = now.Add(pause(t.failures))
 	t.failures++
-	b.jobs[j.key()] = t
+	b.jobs[jobKey(j)] = t
 }
 
 func (b *backoff) lost(j Job, now time.Time) {
-	t := b.jobs[j.key()]
+	t := b.jobs[jobKey(j)]
 	if t.races >= racesFree {
 		t.until = now.Add(pause(t.races - racesFree))
 	}
 	t.races++
-	b.jobs[j.key()] = t
+	b.jobs[jobKey(j)] = t
 }
 
-func (b *backoff) succeeded(j Job) { delete(b.jobs, j.key()) }
+func (b *backoff) succeeded(j Job) { delete(b.jobs, jobKey(j)) }
 
 // sweep forgets jobs that have not been seen for long: their plans are gone.
 func (b *backoff) sweep(now time.Time) {

@@ -5,41 +5,15 @@ import (
 	"herringbone/storage/series"
 )
 
-// What a job takes of memory, measured (see TestMemoryOfAMerge). It depends on
-// how many series and files there are, and not on how many samples they have.
+// What a job takes of memory beside its inputs (see plan.InputMemory), measured by
+// TestMemoryOfAMerge.
 const (
-	inputMemory       = 640 << 10 // An open input: its pages in hand, decoded and not.
-	inputSeriesMemory = 400       // Its index and label sets, a series.
-	outputMemory      = 20 << 20  // A file being written: one row group, compressors.
+	outputMemory = 20 << 20 // A file being written: one row group, compressors.
 	// outputSeriesMemory is the index of files being written, a series of the
 	// largest input.
 	outputSeriesMemory = 400
 	workMemory         = 8 << 20 // Samples on their way.
 )
-
-// memoryOf is what a file takes as an input, in bytes.
-func memoryOf(f *catalog.File) int64 {
-	n := inputMemory + f.Series*inputSeriesMemory
-	if f.Kind == catalog.Exemplars {
-		n += f.Size * exemplarGrowth
-	}
-	return n
-}
-
-// fits reports whether one job may read as many files as these.
-func (l Levels) fits(files []*catalog.File) bool {
-	if len(files) > l.MaxInputs {
-		return false
-	}
-	if len(files) <= 2 || l.MemoryBytes == 0 {
-		return true
-	}
-	var n int64
-	for _, f := range files {
-		n += memoryOf(f)
-	}
-	return n <= l.MemoryBytes
-}
 
 // estimate is the memory that a job will take, in bytes.
 func (x *Executor) estimate(j *Job) int64 {
@@ -48,11 +22,11 @@ func (x *Executor) estimate(j *Job) int64 {
 		n += memoryOf(f)
 		most = max(most, f.Series)
 	}
-	return n + int64(j.writers())*(outputMemory+most*outputSeriesMemory)
+	return n + int64(writers(j))*(outputMemory+most*outputSeriesMemory)
 }
 
 // writers is how many files the job has open for writing at once.
-func (j *Job) writers() int {
+func writers(j *Job) int {
 	n := len(resolutions(j.Rules))
 	if j.Kind == Coarsen || j.Kind == Downsample {
 		return n

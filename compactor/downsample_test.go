@@ -11,9 +11,9 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"herringbone/storage/aggregate"
-	"herringbone/storage/block"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
+	"herringbone/storage/series/seriestest"
 )
 
 const fiveMinutes, hour = int64(300_000), int64(3_600_000)
@@ -84,25 +84,6 @@ func (r *rig) buckets(resolution int64) flat {
 	return out
 }
 
-func (r *rig) readBuckets(f *catalog.File) map[string]*aggregate.Buckets {
-	r.t.Helper()
-	o := r.open(f)
-	defer o.Close()
-	b, err := block.OpenAggregates(o, f.Size, f.Name, f.Size-f.Tail, f.TailCRC)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	all := map[string]*aggregate.Buckets{}
-	for _, ref := range b.Select(nil, math.MinInt64, math.MaxInt64, 0) {
-		a := &aggregate.Buckets{}
-		if err := b.Read(ref, math.MinInt64, math.MaxInt64, a); err != nil {
-			r.t.Fatal(err)
-		}
-		all[ref.Labels.String()] = a
-	}
-	return all
-}
-
 func rules(resolutions ...int64) (all []*Rule) {
 	for _, r := range resolutions {
 		all = append(all, &Rule{Tenant: rigTenant, Resolution: r, KeepSamples: true})
@@ -132,7 +113,7 @@ func equal(t *testing.T, what string, want, got any) {
 // Aggregates made on the way of a merge, or of samples that stay, are those of
 // what a query sees; made again, they take the place of the old ones.
 func TestAggregatesAreThoseOfTheSamples(t *testing.T) {
-	rng := seeded(t)
+	rng := seriestest.Seeded(t, "COMPACTOR_SEED")
 	for range 8 {
 		unit := Unit{Day: rigDay, Days: 1 + rng.IntN(7)}
 		r := newRig(t, ExecutorOptions{MaxFileBytes: []int64{0, 4 << 10}[rng.IntN(2)]})
@@ -211,7 +192,7 @@ func TestAggregatesCanGo(t *testing.T) {
 // there, also of those that came or were deleted after the old aggregates were
 // made. Series with histograms, and such without aggregates, keep their samples.
 func TestSamplesGiveWayToAggregates(t *testing.T) {
-	rng := seeded(t)
+	rng := seriestest.Seeded(t, "COMPACTOR_SEED")
 	for range 8 {
 		unit := Unit{Day: rigDay, Days: 1 + rng.IntN(3)}
 		r := newRig(t, ExecutorOptions{})
@@ -294,7 +275,7 @@ func (h *chronicle) floats() {
 }
 
 func TestSoleAggregatesOfDaysBecomeThoseOfAMonth(t *testing.T) {
-	rng := seeded(t)
+	rng := seriestest.Seeded(t, "COMPACTOR_SEED")
 	rejoined := int64(0) // Whether a midnight cuts a bucket is chance in one history, but not in all.
 	for range 5 {
 		unit := Unit{Day: rigDay, Days: 2 + rng.IntN(4)}
@@ -323,7 +304,7 @@ func TestSoleAggregatesOfDaysBecomeThoseOfAMonth(t *testing.T) {
 // Of aggregates without samples, buckets go whole in which something was
 // deleted.
 func TestCleanOfSoleAggregates(t *testing.T) {
-	rng := seeded(t)
+	rng := seriestest.Seeded(t, "COMPACTOR_SEED")
 	r := newRig(t, ExecutorOptions{})
 	seen := samplesDroppedDays(t, r, rng, 1)
 	first := rigDay * series.DayMillis
@@ -349,7 +330,7 @@ func TestCleanOfSoleAggregates(t *testing.T) {
 // Cleaned files keep their places in the order of writing, and what is between
 // them.
 func TestCleanKeepsTheOrderOfWriting(t *testing.T) {
-	rng := seeded(t)
+	rng := seriestest.Seeded(t, "COMPACTOR_SEED")
 	for range 8 {
 		r := newRig(t, ExecutorOptions{MaxFileBytes: 1})
 		h := randomDays(r, rng, day(rigDay))

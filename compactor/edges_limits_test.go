@@ -2,8 +2,6 @@ package compactor
 
 import (
 	"context"
-	"errors"
-	"slices"
 	"testing"
 	"time"
 
@@ -59,7 +57,7 @@ func TestRowGroupsOfAllOutputsFitTheBudget(t *testing.T) {
 		j.Window = 24 * hour / (windows + 1)
 		w := newWork(t.Context(), r.x, r.catalog.Snapshot(), &j)
 		rows := w.newOutputs(w.target(catalog.Samples, w.inputs()), nil).options().RowGroupRows
-		if n := int64(j.writers()); n*int64(rows)*rowBytes > budget/2 {
+		if n := int64(writers(&j)); n*int64(rows)*rowBytes > budget/2 {
 			t.Errorf("%d files at once have row groups of %d rows", n, rows)
 		}
 	}
@@ -79,49 +77,5 @@ func TestJobsKeepToTheLimitsOfTheOptions(t *testing.T) {
 	}
 	if n := most - int64(r.x.writes.Tokens()); n < res.OutputBytes {
 		t.Errorf("%d bytes were counted as written of %d", n, res.OutputBytes)
-	}
-}
-
-// The guard would otherwise not count lost files beside any that is live.
-func TestCollectKnowsWhatTookAFilesPlace(t *testing.T) {
-	six := func(y *testNode) []catalog.File { return y.add(slices.Repeat([]func(*catalog.File){y.on(2, 0)}, 6)...) }
-	tests := map[string]func(y *testNode) (gone []catalog.File){
-		"what is live was written before": func(y *testNode) []catalog.File {
-			y.add(y.on(2, 0))
-			return six(y)
-		},
-		"what is live has fewer days": func(y *testNode) []catalog.File {
-			gone := six(y)
-			y.add(y.on(2, 1))
-			return gone
-		},
-	}
-	for name, fill := range tests {
-		t.Run(name, func(t *testing.T) {
-			y := newTestNode(t, func(o *Options) { o.Collect.MinFiles = 3 })
-			gone := fill(y)
-			y.remove(gone...)
-			if err := y.Collect(t.Context(), y.now.Add(2*hours)); !errors.Is(err, ErrRefused) || !y.has(gone[0].Name) {
-				t.Errorf("collected: %v", err)
-			}
-		})
-	}
-}
-
-// Amplification would otherwise seem lower with each time that aggregates are made
-// of a file before it is merged.
-func TestAmplificationCountsAFlushedFileOnce(t *testing.T) {
-	l := newJournal()
-	flushed := &catalog.File{ID: "a", Level: LevelFlushed, Size: 1000}
-	run := func(remove bool, written int64) {
-		id := l.begin(Job{Kind: Merge, Unit: day(rigDay), Inputs: []Input{{File: flushed, Remove: remove}}}, time.Unix(1, 0))
-		l.end(id, Result{Files: []catalog.File{{ID: "x", Level: LevelDay, Size: written}}}, "done", nil, time.Second)
-	}
-	run(false, 100)
-	run(true, 400)
-	var s Status
-	l.show(&s)
-	if s.Amplification != 1.5 {
-		t.Errorf("write amplification is %v: 1000 bytes were flushed and 500 written again", s.Amplification)
 	}
 }

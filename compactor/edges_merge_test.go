@@ -12,6 +12,7 @@ import (
 	"herringbone/storage/block"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
+	"herringbone/storage/series/seriestest"
 )
 
 // addSteady commits a flushed file of one series, with the same value at each
@@ -72,7 +73,7 @@ func TestAnInputThatIsNotWhatTheCatalogSaysIsDamaged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, ExecutorOptions{})
 			threeFiles(t, r)
-			r.addExemplars(seeded(t))
+			r.addExemplars(seriestest.Seeded(t, "COMPACTOR_SEED"))
 			files := r.live(tt.kind)
 			last := *files[len(files)-1]
 			tt.change(&last)

@@ -41,8 +41,8 @@ func TestPlanMergesNothingWithADamagedUnit(t *testing.T) {
 // A rule that was made to wait longer would otherwise lose its samples at once,
 // because its aggregates are there from before.
 func TestSamplesDoNotGoBeforeTheirRuleIsDue(t *testing.T) {
-	drop := Rule{Tenant: "default", Resolution: fiveMinutes, After: 60 * series.DayMillis}
-	keep := Rule{Tenant: "default", Resolution: hour, After: 30 * series.DayMillis, KeepSamples: true}
+	drop := Rule{Tenant: "default", Resolution: 300_000, After: 60 * series.DayMillis}
+	keep := Rule{Tenant: "default", Resolution: 3_600_000, After: 30 * series.DayMillis, KeepSamples: true}
 	files := []string{"m L4 d0 seq 3", "x L4 d0 seq 3 rows aggregates-5m age 24h", "y L4 d0 seq 3 rows aggregates-1h age 24h"}
 	runScenarios(t, map[string]scenario{
 		"a minute before": {now: "d90 23:59", files: files, rules: []Rule{drop, keep}},
@@ -55,7 +55,7 @@ func TestSamplesDoNotGoBeforeTheirRuleIsDue(t *testing.T) {
 
 // A month would otherwise get no aggregates once its neighbour's samples are gone.
 func TestMonthsThatBorderDoNotMeet(t *testing.T) {
-	drop := []Rule{{Tenant: "default", Resolution: fiveMinutes, After: 30 * series.DayMillis}}
+	drop := []Rule{{Tenant: "default", Resolution: 300_000, After: 30 * series.DayMillis}}
 	runScenarios(t, map[string]scenario{
 		"the next month's samples are gone": {
 			now: "d95 00:00", rules: drop, files: []string{"m L4 d0 seq 3", "x L4 d31 seq 3 rows aggregates-5m sole"},

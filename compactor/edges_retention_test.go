@@ -21,7 +21,7 @@ func (y *testNode) addTombstone(name string) {
 }
 
 // everyKind is one of each that the catalog knows.
-var everyKind = []catalog.Kind{catalog.Samples, catalog.Exemplars, catalog.Aggregates(fiveMinutes)}
+var everyKind = []catalog.Kind{catalog.Samples, catalog.Exemplars, catalog.Aggregates(300_000)}
 
 // Exemplars or aggregates would otherwise be seen again when the samples are gone.
 func TestADeleteLastsWhileItHidesRowsOfAnyKind(t *testing.T) {

@@ -127,7 +127,7 @@ func (x *Executor) Run(ctx context.Context, s *catalog.Snapshot, j Job) (_ Resul
 			err = fmt.Errorf("%s of %s/%s level %d: %w", j.Kind, j.Tenant, j.Partition, j.Level, err)
 		}
 	}()
-	if err := j.check(); err != nil {
+	if err := j.Check(); err != nil {
 		return Result{}, err
 	}
 	need := min(x.estimate(&j), x.opts.MemoryBytes)
@@ -148,32 +148,6 @@ func (x *Executor) Run(ctx context.Context, s *catalog.Snapshot, j Job) (_ Resul
 	r.Took = time.Since(began)
 	r.Busy = r.Took - w.pace.paused
 	return r, nil
-}
-
-// check refuses jobs that this package cannot have planned.
-func (j *Job) check() error {
-	invalid := func(what string) error { return fmt.Errorf("%s: %w", what, series.ErrInvalid) }
-	switch {
-	case len(j.Inputs) == 0:
-		return invalid("job without inputs")
-	case j.Unit.Days < 1 || j.Window < 0 || j.Level < 0:
-		return invalid("job without days, or with a negative window or level")
-	case j.Rows == catalog.Exemplars && j.Kind != Merge && j.Kind != Clean:
-		return invalid("exemplars are only merged and cleaned")
-	case j.Kind == Coarsen && j.Rows.Resolution() == 0:
-		return invalid("outputs are not aggregates")
-	case (j.Kind == Downsample || j.Kind == Coarsen) && len(j.Rules) == 0:
-		return invalid("no rule to make aggregates by")
-	}
-	for _, in := range j.Inputs {
-		if in.Tenant != j.Tenant || in.Partition != j.Partition {
-			return invalid("input " + in.ID + " is of another tenant or partition")
-		}
-		if in.SamplesDropped && in.Remove && (j.Kind == Downsample || j.Kind == Merge && j.Rows == catalog.Samples) {
-			return invalid("input " + in.ID + " is all that is left of its samples")
-		}
-	}
-	return nil
 }
 
 // commit exchanges inputs and outputs in the catalog. An outcome that is not

@@ -17,6 +17,7 @@ import (
 	"herringbone/storage/fsys"
 	"herringbone/storage/fsys/fsystest"
 	"herringbone/storage/series"
+	"herringbone/storage/series/seriestest"
 )
 
 // conflicts is a catalog that somebody else always changed before.
@@ -165,7 +166,7 @@ func (o *countingObject) ReadAt(b []byte, off int64) (int, error) {
 // A job that is told to stop at any moment leaves all as it was, or is done.
 func TestCancelAtAnyMoment(t *testing.T) {
 	t.Parallel()
-	rng := seeded(t)
+	rng := seriestest.Seeded(t, "COMPACTOR_SEED")
 	done := 0
 	var r *rig
 	var files []*catalog.File
@@ -273,7 +274,7 @@ func (o *flippedObject) ReadAt(b []byte, off int64) (int, error) {
 // there whole.
 func TestPowerLossLeavesTheOldOrTheNew(t *testing.T) {
 	t.Parallel()
-	rng := seeded(t)
+	rng := seriestest.Seeded(t, "COMPACTOR_SEED")
 	committed := 0
 	for range 30 {
 		fs := fsystest.NewCrash()
@@ -340,7 +341,7 @@ func TestJobsThatCannotBeMeant(t *testing.T) {
 // Jobs run side by side, also if all of them need the whole memory.
 func TestJobsSideBySide(t *testing.T) {
 	r := newRig(t, ExecutorOptions{MemoryBytes: 16 << 20, ReadBytesPerSecond: 1 << 30, Duty: 0.9})
-	rng := seeded(t)
+	rng := seriestest.Seeded(t, "COMPACTOR_SEED")
 	var jobs []Job
 	for d := range int64(5) {
 		h := newChronicle(r, rng, day(rigDay+d))

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math"
 	"math/rand/v2"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -12,14 +13,16 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"herringbone/storage/catalog"
+	"herringbone/storage/fsys"
 	"herringbone/storage/series"
+	"herringbone/storage/series/seriestest"
 )
 
 // lifetime is a compactor over real files, beside a flat model of what must be
 // visible.
 type lifetime struct {
 	*Compactor
-	rig   *rig
+	rig   *testRig
 	rng   *rand.Rand
 	now   time.Time
 	model flat
@@ -29,7 +32,7 @@ type lifetime struct {
 }
 
 func newLifetime(t *testing.T, rng *rand.Rand) *lifetime {
-	l := &lifetime{rig: newRig(t, ExecutorOptions{}), rng: rng, model: flat{}, keep: 60 * hours}
+	l := &lifetime{rig: newTestRig(t, fsys.OS, filepath.Join(scratch(t), "objects")), rng: rng, model: flat{}, keep: 60 * hours}
 	l.now = time.UnixMilli(rigDay*series.DayMillis + 1).UTC()
 	l.keeps = []Retain{
 		{Matchers: selector(t, "a", "0"), Keep: 9 * hours},
@@ -146,7 +149,7 @@ func (l *lifetime) step(t *testing.T) (string, error) {
 // visible is what a flat model of the same says.
 func TestLifeKeepsAndHidesTheRightRows(t *testing.T) {
 	t.Parallel()
-	rng := seeded(t)
+	rng := seriestest.Seeded(t, "COMPACTOR_SEED")
 	for life := range 6 {
 		l := newLifetime(t, rng)
 		var did []string

@@ -14,9 +14,6 @@ import (
 	"herringbone/storage/series"
 )
 
-// exemplarGrowth is how much more memory exemplars take than bytes in a file.
-const exemplarGrowth = 16
-
 // mergeExemplars writes the exemplars of all inputs as one file. There are few
 // of them, so they are in memory at once; if they do not fit, the error wraps
 // series.ErrLimit and the files stay as they are.

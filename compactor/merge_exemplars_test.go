@@ -13,6 +13,7 @@ import (
 	"herringbone/storage/block"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
+	"herringbone/storage/series/seriestest"
 )
 
 // addExemplars commits a file of random exemplars of a day.
@@ -54,7 +55,7 @@ func (r *rig) exemplars() (all []string) {
 }
 
 func TestMergeOfExemplars(t *testing.T) {
-	rng := seeded(t)
+	rng := seriestest.Seeded(t, "COMPACTOR_SEED")
 	r := newRig(t, ExecutorOptions{})
 	for i := range 4 {
 		r.addExemplars(rng)
@@ -72,7 +73,7 @@ func TestMergeOfExemplars(t *testing.T) {
 
 func TestExemplarsThatDoNotFit(t *testing.T) {
 	r := newRig(t, ExecutorOptions{MemoryBytes: 1 << 10})
-	r.addExemplars(seeded(t))
+	r.addExemplars(seriestest.Seeded(t, "COMPACTOR_SEED"))
 	_, err := r.x.Run(t.Context(), r.catalog.Snapshot(), r.job(Merge, catalog.Exemplars, 2, day(rigDay), r.live(catalog.Exemplars)...))
 	if !errors.Is(err, series.ErrLimit) {
 		t.Errorf("error is %v", err)

@@ -31,30 +31,6 @@ type source struct {
 	next int         // The first of refs that the walk has not come to.
 }
 
-// reads reports whether a job reads a file of its inputs, or only replaces it.
-func (j *Job) reads(f *catalog.File) bool {
-	switch j.Kind {
-	case Clean, DropSamples:
-		return true
-	case Downsample:
-		return f.Kind == catalog.Samples
-	case Coarsen:
-		return f.Kind != j.Rows
-	default:
-		return f.Kind == j.Rows
-	}
-}
-
-// read are the inputs that the job reads.
-func (j *Job) read() (files []*catalog.File) {
-	for _, in := range j.Inputs {
-		if j.reads(in.File) {
-			files = append(files, in.File)
-		}
-	}
-	return files
-}
-
 // openObject opens the object of a file and checks its size.
 func (w *work) openObject(ctx context.Context, f *catalog.File) (bucket.Object, error) {
 	o, err := w.x.opts.Bucket.Open(ctx, f.Name)

@@ -15,6 +15,7 @@ import (
 	"herringbone/storage/bucket"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
+	"herringbone/storage/series/seriestest"
 )
 
 // chronicle makes random files and tombstones.
@@ -123,7 +124,7 @@ func TestMergeChangesNoAnswer(t *testing.T) {
 	if testing.Short() {
 		runs = 10
 	}
-	rng := seeded(t)
+	rng := seriestest.Seeded(t, "COMPACTOR_SEED")
 	for range runs {
 		mergeRandom(t, rng)
 	}

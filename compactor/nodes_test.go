@@ -12,6 +12,7 @@ import (
 
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
+	"herringbone/storage/series/seriestest"
 )
 
 // Two nodes compact one catalog and one bucket at once, and neither knows of the
@@ -19,7 +20,7 @@ import (
 // model says, and one of two that do the same loses.
 func TestTwoNodesDoNoHarm(t *testing.T) {
 	t.Parallel()
-	rng := seeded(t)
+	rng := seriestest.Seeded(t, "COMPACTOR_SEED")
 	lost := 0.0
 	for range 3 {
 		lost += twoNodes(t, rng)
@@ -30,9 +31,11 @@ func TestTwoNodesDoNoHarm(t *testing.T) {
 	t.Logf("%v races were lost", lost)
 }
 
+const hourMillis = int64(3_600_000)
+
 func twoNodes(t *testing.T, rng *rand.Rand) (lost float64) {
 	l := newLifetime(t, rng)
-	rules := []Rule{{Tenant: rigTenant, Resolution: hour, After: 2 * series.DayMillis, KeepSamples: true}}
+	rules := []Rule{{Tenant: rigTenant, Resolution: hourMillis, After: 2 * series.DayMillis, KeepSamples: true}}
 	other, err := catalog.Open(t.Context(), l.rig.path, catalog.DefaultOptions(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +49,7 @@ func twoNodes(t *testing.T, rng *rand.Rand) (lost float64) {
 		if diff := cmp.Diff(l.model, l.rig.visible()); diff != "" {
 			t.Fatalf("wrong rows are visible (-want +got):\n%.3000s", diff)
 		}
-		l.checkAggregates(t, hour)
+		l.checkAggregates(t, hourMillis)
 	}
 	for _, c := range nodes {
 		lost += testutil.ToFloat64(c.metrics.lostRaces)

@@ -217,7 +217,7 @@ func (o *outputs) create() (*output, error) {
 func (o *outputs) options() block.Options {
 	b := block.LevelOptions(o.level)
 	b.Labels, b.Writer, b.Sequence = o.labels, o.w.x.opts.Node, o.seq
-	most := o.w.x.rowGroupRows(o.w.job.writers())
+	most := o.w.x.rowGroupRows(writers(o.w.job))
 	if b.RowGroupRows == 0 {
 		b.RowGroupRows = block.DefaultRowGroupRows
 	}

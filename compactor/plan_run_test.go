@@ -76,11 +76,11 @@ func someSeries(rng *rand.Rand, d int64) (all []one) {
 // settle runs plans until there is nothing to do.
 func (l *plannedLife) settle(cleanAll bool) {
 	l.t.Helper()
-	barren := map[string]bool{}
+	without := map[string]bool{}
 	for range 30 {
 		s := l.catalog.Snapshot()
 		jobs := Plan(PlanInput{
-			Files: s.All(), Mask: s.Mask, NoOps: barren, Now: l.now, Levels: DefaultLevels(), Rules: l.rules, CleanAll: cleanAll,
+			Files: s.All(), Mask: s.Mask, NoOps: without, Now: l.now, Levels: DefaultLevels(), Rules: l.rules, CleanAll: cleanAll,
 		})
 		if len(jobs) == 0 {
 			return
@@ -91,7 +91,7 @@ func (l *plannedLife) settle(cleanAll bool) {
 				l.t.Fatalf("%v: %v", j, err)
 			}
 			if r.Outputs == 0 {
-				barren[j.ID()] = true
+				without[j.ID()] = true
 			}
 		}
 	}

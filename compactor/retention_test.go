@@ -76,16 +76,6 @@ func hiddenUntil(hs []horizon, ls labels.Labels) int64 {
 	return maxT
 }
 
-func parse(text string) labels.Labels {
-	words := strings.Fields(text)
-	b := labels.NewBuilder(labels.FromStrings(labels.MetricName, words[0]))
-	for _, w := range words[1:] {
-		k, v, _ := strings.Cut(w, "=")
-		b.Set(k, v)
-	}
-	return b.Labels()
-}
-
 func TestCutoffIsNeverTooLateAndWholeBuckets(t *testing.T) {
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 1))

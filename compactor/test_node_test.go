@@ -16,7 +16,6 @@ import (
 
 	"github.com/oklog/ulid/v2"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/prometheus/model/labels"
 
 	"herringbone/storage/bucket"
 	"herringbone/storage/catalog"
@@ -187,15 +186,6 @@ func (y *testNode) on(older, newer int) func(*catalog.File) {
 		f.Day, f.Days = today-int64(older), older-newer+1
 		f.MinT, f.MaxT = f.Day*series.DayMillis, (f.Day+int64(f.Days))*series.DayMillis-1
 	}
-}
-
-func selector(t *testing.T, pairs ...string) Selector {
-	t.Helper()
-	var s Selector
-	for i := 0; i < len(pairs); i += 2 {
-		s = append(s, labels.MustNewMatcher(labels.MatchRegexp, pairs[i], pairs[i+1]))
-	}
-	return s
 }
 
 // fakeJobs plans to put all files of a partition into one, and does so in the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"herringbone/storage/bucket"
 	"herringbone/storage/catalog"
+	"herringbone/storage/fsys"
 	"herringbone/storage/series"
 )
 
@@ -34,8 +36,12 @@ func (unreadableObject) ReadAt([]byte, int64) (int, error) { return 0, syscall.E
 
 // withBadSector is a compactor of three files, one of which the disk cannot read.
 func withBadSector(t *testing.T) (*Compactor, *badSector, []*catalog.File) {
-	r := newRig(t, ExecutorOptions{})
-	files := threeFiles(t, r)
+	r := newTestRig(t, fsys.OS, filepath.Join(scratch(t), "objects"))
+	for i := range int64(3) {
+		s := &series.Samples{Times: []int64{rigDay*series.DayMillis + i}, Values: []float64{1}}
+		r.add(Unit{Day: rigDay, Days: 1}, 0, []one{{parse("m"), s}})
+	}
+	files := r.live(catalog.Samples)
 	bad := &badSector{r.bucket, files[0].Name}
 	o := DefaultOptions()
 	o.Catalog, o.Bucket, o.Node, o.Log = r.catalog, bad, "n", slog.New(slog.DiscardHandler)

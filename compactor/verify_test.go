@@ -10,12 +10,13 @@ import (
 
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
+	"herringbone/storage/series/seriestest"
 )
 
 // Whatever byte of an output is wrong when it is read again, nothing is
 // committed.
 func TestOutputsAreReadAgain(t *testing.T) {
-	rng := seeded(t)
+	rng := seriestest.Seeded(t, "COMPACTOR_SEED")
 	r := newRig(t, ExecutorOptions{})
 	files := threeFiles(t, r)
 	want := r.visible()
