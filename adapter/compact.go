@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"herringbone/compactor"
+	"herringbone/compactor/plan"
 	"herringbone/promql"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
@@ -54,7 +55,7 @@ func writePlan(ctx context.Context, w io.Writer, c *catalog.Catalog, k *compacto
 	}
 	var b strings.Builder
 	b.WriteString("Compaction, of the files as they are now (retention comes first and may change that):\n")
-	if err := compactor.WritePlan(&b, jobs); err != nil {
+	if err := plan.WritePlan(&b, jobs); err != nil {
 		return err
 	}
 	b.WriteString("\nRetention:\n")

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"herringbone/compactor"
+	"herringbone/compactor/plan"
 	"herringbone/promql"
 	"herringbone/storage/bucket"
 	"herringbone/storage/catalog"
@@ -74,8 +75,8 @@ func (c Config) compactorOptions() (compactor.Options, error) {
 	return o, err
 }
 
-func (s CompactionConfig) levels() compactor.Levels {
-	l := compactor.DefaultLevels()
+func (s CompactionConfig) levels() plan.Levels {
+	l := plan.DefaultLevels()
 	l.Level0Files, l.Level0Age, l.Window = s.Level0Files, time.Duration(s.Level0Age), time.Duration(s.Window)
 	l.Lateness, l.Settle, l.MaxWait = time.Duration(s.Lateness), time.Duration(s.Settle), time.Duration(s.MaxWait)
 	l.Week, l.Month, l.Year = slices.Contains(s.Units, "week"), slices.Contains(s.Units, "month"), slices.Contains(s.Units, "year")
@@ -139,8 +140,8 @@ func sameRule(t series.Tenant, matchers []*labels.Matcher) string {
 }
 
 // downsampling reads the rules of downsampling.
-func (c Config) downsampling() ([]compactor.Rule, error) {
-	var rules []compactor.Rule
+func (c Config) downsampling() ([]plan.Rule, error) {
+	var rules []plan.Rule
 	had := map[string]int{}
 	for i, r := range c.Downsampling {
 		key := fmt.Sprintf("configuration key downsampling[%d]", i)
@@ -158,8 +159,8 @@ func (c Config) downsampling() ([]compactor.Rule, error) {
 	return rules, nil
 }
 
-func (r DownsamplingRule) rule(key string) (compactor.Rule, error) {
-	rule := compactor.Rule{
+func (r DownsamplingRule) rule(key string) (plan.Rule, error) {
+	rule := plan.Rule{
 		Tenant: series.Tenant(r.Tenant), Resolution: time.Duration(r.Resolution).Milliseconds(), After: time.Duration(r.After).Milliseconds(),
 		KeepSamples: r.KeepSamples == nil || *r.KeepSamples,
 	}

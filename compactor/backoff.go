@@ -3,6 +3,8 @@ package compactor
 import (
 	"fmt"
 	"time"
+
+	"herringbone/compactor/plan"
 )
 
 // Pauses after failures of one job.
@@ -28,20 +30,20 @@ func newBackoff() *backoff { return &backoff{jobs: map[string]trouble{}} }
 
 // jobKey is the same for a job of the next plan with the same purpose, whatever its
 // inputs are then.
-func jobKey(j Job) string {
+func jobKey(j plan.Job) string {
 	return fmt.Sprintf("%s %s %s %s L%d day %d+%d", j.Kind, j.Tenant, j.Rows, j.Partition, j.Level, j.Unit.Day, j.Unit.Days)
 }
 
-func (b *backoff) ready(j Job, now time.Time) bool { return !now.Before(b.jobs[jobKey(j)].until) }
+func (b *backoff) ready(j plan.Job, now time.Time) bool { return !now.Before(b.jobs[jobKey(j)].until) }
 
-func (b *backoff) failed(j Job, now time.Time) {
+func (b *backoff) failed(j plan.Job, now time.Time) {
 	t := b.jobs[jobKey(j)]
 	t.until = now.Add(pause(t.failures))
 	t.failures++
 	b.jobs[jobKey(j)] = t
 }
 
-func (b *backoff) lost(j Job, now time.Time) {
+func (b *backoff) lost(j plan.Job, now time.Time) {
 	t := b.jobs[jobKey(j)]
 	if t.races >= racesFree {
 		t.until = now.Add(pause(t.races - racesFree))
@@ -50,7 +52,7 @@ func (b *backoff) lost(j Job, now time.Time) {
 	b.jobs[jobKey(j)] = t
 }
 
-func (b *backoff) succeeded(j Job) { delete(b.jobs, jobKey(j)) }
+func (b *backoff) succeeded(j plan.Job) { delete(b.jobs, jobKey(j)) }
 
 // sweep forgets jobs that have not been seen for long: their plans are gone.
 func (b *backoff) sweep(now time.Time) {

@@ -50,7 +50,7 @@ var (
 	descBytes = prometheus.NewDesc("herringbone_compactor_level_bytes", "Bytes of live files, by level and kind of rows.", []string{"level", "rows"}, nil)
 )
 
-// shelves shows what a catalog has, as of each scrape.
+// catalogCollector shows what a catalog has, as of each scrape.
 type catalogCollector struct{ catalog *catalog.Catalog }
 
 // Describe implements prometheus.Collector.

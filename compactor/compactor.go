@@ -9,12 +9,14 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"herringbone/compactor/merge"
+	"herringbone/compactor/plan"
 	"herringbone/storage/catalog"
 )
 
 // executor runs jobs: an Executor, or in tests what fails as they want.
 type executor interface {
-	Run(ctx context.Context, s *catalog.Snapshot, j Job) (Result, error)
+	Run(ctx context.Context, s *catalog.Snapshot, j plan.Job) (merge.Result, error)
 }
 
 // Compactor keeps the files of a node's catalog in order.
@@ -25,7 +27,7 @@ type Compactor struct {
 	opts       Options
 	policy     *policy
 	executor   executor
-	plan       func(PlanInput) []Job
+	plan       func(plan.State) []plan.Job
 	metrics    *metrics
 	quarantine *quarantine
 	journal    *journal
@@ -45,10 +47,10 @@ func New(o Options) (*Compactor, error) {
 		o.Levels.MemoryBytes = o.MemoryBytes / 4 * 3 // The rest is for outputs.
 	}
 	c := &Compactor{
-		opts: o, policy: newPolicy(o), plan: Plan, journal: newJournal(), noOps: newNoOpJobs(), unread: newUnread(),
+		opts: o, policy: newPolicy(o), plan: plan.Make, journal: newJournal(), noOps: newNoOpJobs(), unread: newUnread(),
 		poke: make(chan struct{}, 1), working: make(chan struct{}, 1),
 	}
-	c.executor = NewExecutor(ExecutorOptions{
+	c.executor = merge.New(merge.Options{
 		Bucket: o.Bucket, Catalog: o.Catalog, Node: o.Node, MemoryBytes: o.MemoryBytes, MaxFileBytes: o.Levels.MaxFileBytes,
 		ReadBytesPerSecond: o.ReadBytesPerSecond, WriteBytesPerSecond: o.WriteBytesPerSecond,
 		Duty: o.Duty, DutyUnderLoad: o.DutyUnderLoad, Now: o.Now,

@@ -14,6 +14,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"herringbone/compactor/compacttest"
+	"herringbone/compactor/merge"
+	"herringbone/compactor/plan"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
 )
@@ -55,7 +58,7 @@ func TestAFailingJobHoldsUpNoOther(t *testing.T) {
 		t.Run(how, func(t *testing.T) {
 			y := newTestNode(t, nil)
 			y.partitions(3)
-			y.jobs.fail = func(j Job) error {
+			y.jobs.fail = func(j plan.Job) error {
 				if j.Partition == name(0) {
 					return tt.fail()
 				}
@@ -81,7 +84,7 @@ func TestAFailingJobHoldsUpNoOther(t *testing.T) {
 func TestAFailedJobIsTriedLessAndLessOften(t *testing.T) {
 	y := newTestNode(t, nil)
 	y.partitions(1)
-	y.jobs.fail = func(Job) error { return errTest }
+	y.jobs.fail = func(plan.Job) error { return errTest }
 	tries := newBackoff()
 	var at []time.Duration
 	start := y.now
@@ -112,7 +115,7 @@ func TestALostRaceIsPlannedAnew(t *testing.T) {
 	y := newTestNode(t, nil)
 	y.partitions(1)
 	lost := 0
-	y.jobs.fail = func(Job) error {
+	y.jobs.fail = func(plan.Job) error {
 		if lost++; lost == 1 {
 			return fmt.Errorf("commit: %w", catalog.ErrConflict)
 		}
@@ -130,7 +133,7 @@ func TestALostRaceIsPlannedAnew(t *testing.T) {
 func TestAJobThatAlwaysLosesEnds(t *testing.T) {
 	y := newTestNode(t, nil)
 	y.partitions(1)
-	y.jobs.fail = func(Job) error { return catalog.ErrConflict }
+	y.jobs.fail = func(plan.Job) error { return catalog.ErrConflict }
 	y.must(y.Settle(t.Context()))
 	if n := len(y.jobs.partitions()); n != racesFree+1 {
 		t.Errorf("it was tried %d times", n)
@@ -140,10 +143,10 @@ func TestAJobThatAlwaysLosesEnds(t *testing.T) {
 func TestADamagedInputIsSetAside(t *testing.T) {
 	y := newTestNode(t, nil)
 	files := y.add(nil, nil, nil)
-	y.jobs.fail = func(j Job) error {
+	y.jobs.fail = func(j plan.Job) error {
 		for _, in := range j.Inputs {
 			if in.ID == files[1].ID {
-				return fmt.Errorf("read: %w", &DamagedError{File: in.File, Err: fmt.Errorf("page 3: %w", series.ErrCorrupt)})
+				return fmt.Errorf("read: %w", &merge.DamagedError{File: in.File, Err: fmt.Errorf("page 3: %w", series.ErrCorrupt)})
 			}
 		}
 		return nil
@@ -179,7 +182,7 @@ func TestJobsRunSideBySideUpToTheLimit(t *testing.T) {
 	met.Add(4)
 	gate := make(chan struct{})
 	arrived := make(chan struct{}, 4)
-	y.jobs.fail = func(Job) error { arrived <- struct{}{}; <-gate; met.Done(); return nil }
+	y.jobs.fail = func(plan.Job) error { arrived <- struct{}{}; <-gate; met.Done(); return nil }
 	done := make(chan error)
 	go func() { done <- y.Settle(t.Context()) }()
 	<-arrived
@@ -199,7 +202,7 @@ func TestRunCompactsWhenPokedAndStops(t *testing.T) {
 		o.Log = slog.New(slog.NewTextHandler(&log, nil))
 	})
 	ran := make(chan string, 10)
-	y.jobs.fail = func(j Job) error {
+	y.jobs.fail = func(j plan.Job) error {
 		ran <- j.Partition
 		if j.Partition == name(1) {
 			return errTest
@@ -233,7 +236,7 @@ func TestRunStopsInTheMiddleOfAJob(t *testing.T) {
 	y := newTestNode(t, nil)
 	y.partitions(1)
 	ctx, cancel := context.WithCancel(t.Context())
-	y.jobs.fail = func(Job) error { cancel(); return ctx.Err() }
+	y.jobs.fail = func(plan.Job) error { cancel(); return ctx.Err() }
 	y.must(y.Run(ctx))
 	if r := y.Status().Recent; len(r) != 1 || r[0].Result != "stopped" {
 		t.Errorf("history is %+v", r)
@@ -245,7 +248,7 @@ func TestDeletesEndWhenNothingIsLeftToHide(t *testing.T) {
 	y.add(nil, nil)
 	hide := func(id string, tenant series.Tenant) {
 		y.commit(catalog.Edit{Tombstones: []catalog.Tombstone{{
-			ID: id, Tenant: tenant, Cause: catalog.Deleted, Matchers: selector(t, "a", ".*"),
+			ID: id, Tenant: tenant, Cause: catalog.Deleted, Matchers: compacttest.Selector(t, "a", ".*"),
 			MinT: 0, MaxT: y.now.UnixMilli(), Created: y.now.UnixMilli(),
 		}}})
 	}
@@ -271,7 +274,7 @@ func TestCleanTombstonesRewritesWhatDeletesHide(t *testing.T) {
 	lone := y.add(func(f *catalog.File) { f.Partition = name(0) })[0]
 	y.partitions(3)
 	before := y.commit(catalog.Edit{Tombstones: []catalog.Tombstone{{
-		ID: "d", Tenant: "default", Cause: catalog.Deleted, Matchers: selector(t, "a", ".*"),
+		ID: "d", Tenant: "default", Cause: catalog.Deleted, Matchers: compacttest.Selector(t, "a", ".*"),
 		MinT: 0, MaxT: y.now.UnixMilli(), Created: y.now.UnixMilli(),
 	}}})
 	y.must(y.CleanTombstones(t.Context()))
@@ -290,7 +293,7 @@ func TestCleanTombstonesEndsDeletesOfWhatIsGone(t *testing.T) {
 	y := newTestNode(t, nil)
 	f := y.add(nil)[0]
 	y.commit(catalog.Edit{Tombstones: []catalog.Tombstone{{
-		ID: "d", Tenant: "default", Cause: catalog.Deleted, Matchers: selector(t, "a", ".*"), MinT: 0, MaxT: y.now.UnixMilli(), Created: 1,
+		ID: "d", Tenant: "default", Cause: catalog.Deleted, Matchers: compacttest.Selector(t, "a", ".*"), MinT: 0, MaxT: y.now.UnixMilli(), Created: 1,
 	}}})
 	y.remove(f)
 	y.must(y.CleanTombstones(t.Context()))
@@ -304,7 +307,7 @@ func TestCleanTombstonesSaysWhatItCannotClean(t *testing.T) {
 	f := y.add(nil)[0]
 	y.must(y.quarantine.add(t.Context(), &f, "test"))
 	y.commit(catalog.Edit{Tombstones: []catalog.Tombstone{{
-		ID: "d", Tenant: "default", Cause: catalog.Deleted, Matchers: selector(t, "a", ".*"), MinT: 0, MaxT: y.now.UnixMilli(), Created: 1,
+		ID: "d", Tenant: "default", Cause: catalog.Deleted, Matchers: compacttest.Selector(t, "a", ".*"), MinT: 0, MaxT: y.now.UnixMilli(), Created: 1,
 	}}})
 	err := y.CleanTombstones(t.Context())
 	if err == nil || !strings.Contains(err.Error(), f.Name) {
@@ -340,7 +343,7 @@ func TestOptionsThatCannotWorkAreNamed(t *testing.T) {
 		"Duty":                func(o *Options) { o.Duty = 1.1 },
 		"DutyUnderLoad":       func(o *Options) { o.DutyUnderLoad = 0 },
 		"Levels":              func(o *Options) { o.Levels.MaxInputs = 0 },
-		"Rules":               func(o *Options) { o.Rules = []Rule{{Tenant: "default", Resolution: 7}} },
+		"Rules":               func(o *Options) { o.Rules = []plan.Rule{{Tenant: "default", Resolution: 7}} },
 		"RetentionInterval":   func(o *Options) { o.RetentionInterval = 0 },
 		"DefaultKeep":         func(o *Options) { o.DefaultKeep = -1 },
 		"TenantKeep":          func(o *Options) { o.TenantKeep = map[series.Tenant]time.Duration{"default": -1} },

@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"herringbone/compactor/compacttest"
+	"herringbone/compactor/merge"
+	"herringbone/compactor/plan"
 	"herringbone/storage/catalog"
 )
 
@@ -39,10 +42,10 @@ func TestCollectKnowsWhatTookAFilesPlace(t *testing.T) {
 // of a file before it is merged.
 func TestAmplificationCountsAFlushedFileOnce(t *testing.T) {
 	l := newJournal()
-	flushed := &catalog.File{ID: "a", Level: LevelFlushed, Size: 1000}
+	flushed := &catalog.File{ID: "a", Level: plan.LevelFlushed, Size: 1000}
 	run := func(remove bool, written int64) {
-		id := l.begin(Job{Kind: Merge, Unit: Unit{Day: rigDay, Days: 1}, Inputs: []Input{{File: flushed, Remove: remove}}}, time.Unix(1, 0))
-		l.end(id, Result{Files: []catalog.File{{ID: "x", Level: LevelDay, Size: written}}}, "done", nil, time.Second)
+		id := l.begin(plan.Job{Kind: plan.Merge, Unit: plan.Unit{Day: compacttest.Day, Days: 1}, Inputs: []plan.Input{{File: flushed, Remove: remove}}}, time.Unix(1, 0))
+		l.end(id, merge.Result{Files: []catalog.File{{ID: "x", Level: plan.LevelDay, Size: written}}}, "done", nil, time.Second)
 	}
 	run(false, 100)
 	run(true, 400)

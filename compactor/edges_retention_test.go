@@ -8,14 +8,16 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"herringbone/compactor/compacttest"
+	"herringbone/compactor/plan"
 	"herringbone/storage/catalog"
 )
 
-// bury deletes the series of a name, at all times.
+// addTombstone deletes the series of a name, at all times.
 func (y *testNode) addTombstone(name string) {
 	y.t.Helper()
 	y.commit(catalog.Edit{Tombstones: []catalog.Tombstone{{
-		ID: ulid.Make().String(), Tenant: "default", Cause: catalog.Deleted, Matchers: selector(y.t, "__name__", name),
+		ID: ulid.Make().String(), Tenant: "default", Cause: catalog.Deleted, Matchers: compacttest.Selector(y.t, "__name__", name),
 		MinT: math.MinInt64, MaxT: math.MaxInt64, Created: 1,
 	}}})
 }
@@ -65,7 +67,7 @@ func TestWhatIsExactlyAsOldAsTheRuleIsKept(t *testing.T) {
 func TestTheGuardOfExpireCountsFilesThatStay(t *testing.T) {
 	y := newTestNode(t, func(o *Options) {
 		o.DefaultKeep, o.Collect.MinFiles = 30*hours, 5
-		o.Retention = []Retain{{Matchers: selector(t, "__name__", "kept"), Keep: 0}}
+		o.Retention = []Retain{{Matchers: compacttest.Selector(t, "__name__", "kept"), Keep: 0}}
 	})
 	for range 6 {
 		y.add(y.on(60, 40)) // Of names from a to z: "kept" may be among them.
@@ -86,7 +88,7 @@ func TestCleanTombstonesDoesNotWaitForLaterDeletes(t *testing.T) {
 		y.add(func(f *catalog.File) { f.Partition, f.MinName, f.MaxName = "k="+n, n, n })
 	}
 	y.addTombstone("a")
-	y.jobs.fail = func(j Job) error {
+	y.jobs.fail = func(j plan.Job) error {
 		if j.Partition == "k=b" {
 			return errTest
 		}

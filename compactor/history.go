@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"herringbone/compactor/merge"
+	"herringbone/compactor/plan"
 	"herringbone/storage/catalog"
 )
 
@@ -24,7 +26,7 @@ const (
 
 // JobRecord is one job as people see it.
 type JobRecord struct {
-	Kind      JobKind      `json:"kind"`
+	Kind      plan.Kind    `json:"kind"`
 	Tenant    string       `json:"tenant"`
 	Partition string       `json:"partition"`
 	Rows      string       `json:"rows"`
@@ -78,7 +80,7 @@ func newJournal() *journal {
 	return &journal{running: map[int]JobRecord{}, last: map[string]time.Time{}}
 }
 
-func (l *journal) planned(jobs []Job) {
+func (l *journal) planned(jobs []plan.Job) {
 	b := Backlog{Jobs: len(jobs)}
 	for _, j := range jobs {
 		for _, in := range j.Inputs {
@@ -91,7 +93,7 @@ func (l *journal) planned(jobs []Job) {
 }
 
 // begin notes a job that starts and returns what end wants to know it by.
-func (l *journal) begin(j Job, now time.Time) int {
+func (l *journal) begin(j plan.Job, now time.Time) int {
 	r := JobRecord{
 		Kind: j.Kind, Tenant: string(j.Tenant), Partition: j.Partition, Rows: string(j.Rows), Level: j.Level,
 		Unit: j.Unit.String(), Why: j.Why, Began: now.UTC(), Result: "running", Outputs: []FileRecord{},
@@ -113,7 +115,7 @@ func recordOf(f *catalog.File) FileRecord {
 }
 
 // end moves a job into the history.
-func (l *journal) end(id int, res Result, result string, err error, took time.Duration) {
+func (l *journal) end(id int, res merge.Result, result string, err error, took time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r := l.running[id]
@@ -140,7 +142,7 @@ func (l *journal) end(id int, res Result, result string, err error, took time.Du
 // weigh counts what a job of a file's life cost: level 0 is taken in once.
 func (l *journal) weigh(r JobRecord) {
 	for _, f := range r.Inputs {
-		if f.Level == LevelFlushed && f.Remove {
+		if f.Level == plan.LevelFlushed && f.Remove {
 			l.taken += f.Bytes
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"herringbone/compactor/compacttest"
+	"herringbone/compactor/plan"
 	"herringbone/storage/catalog"
 	"herringbone/storage/fsys"
 	"herringbone/storage/series"
@@ -22,31 +24,31 @@ import (
 // visible.
 type lifetime struct {
 	*Compactor
-	rig   *testRig
+	rig   *compacttest.Rig
 	rng   *rand.Rand
 	now   time.Time
-	model flat
+	model compacttest.Flat
 	keeps []Retain
 	keep  time.Duration
 	n     int // Of samples; each has its own value.
 }
 
 func newLifetime(t *testing.T, rng *rand.Rand) *lifetime {
-	l := &lifetime{rig: newTestRig(t, fsys.OS, filepath.Join(scratch(t), "objects")), rng: rng, model: flat{}, keep: 60 * hours}
-	l.now = time.UnixMilli(rigDay*series.DayMillis + 1).UTC()
+	l := &lifetime{rig: compacttest.New(t, fsys.OS, filepath.Join(compacttest.Scratch(t), "objects")), rng: rng, model: compacttest.Flat{}, keep: 60 * hours}
+	l.now = time.UnixMilli(compacttest.Day*series.DayMillis + 1).UTC()
 	l.keeps = []Retain{
-		{Matchers: selector(t, "a", "0"), Keep: 9 * hours},
-		{Matchers: selector(t, "b", "1"), Keep: 25 * hours},
-		{Matchers: selector(t, "a", "2")},
+		{Matchers: compacttest.Selector(t, "a", "0"), Keep: 9 * hours},
+		{Matchers: compacttest.Selector(t, "b", "1"), Keep: 25 * hours},
+		{Matchers: compacttest.Selector(t, "a", "2")},
 	}
-	l.Compactor = l.node(t, l.rig.catalog, "n", nil)
+	l.Compactor = l.node(t, l.rig.Catalog, "n", nil)
 	return l
 }
 
 // node makes a compactor of the lifetime's catalog and bucket.
-func (l *lifetime) node(t *testing.T, c *catalog.Catalog, name string, rules []Rule) *Compactor {
+func (l *lifetime) node(t *testing.T, c *catalog.Catalog, name string, rules []plan.Rule) *Compactor {
 	o := DefaultOptions()
-	o.Catalog, o.Bucket, o.Node, o.Concurrency, o.Rules = c, l.rig.bucket, name, 2, rules
+	o.Catalog, o.Bucket, o.Node, o.Concurrency, o.Rules = c, l.rig.Bucket, name, 2, rules
 	o.Log = slog.New(slog.DiscardHandler)
 	o.Retention, o.DefaultKeep, o.MaxExpireShare, o.Collect.MaxShare = l.keeps, l.keep, 1, 1
 	o.Now = func() time.Time { return l.now }
@@ -64,7 +66,7 @@ func (l *lifetime) write() {
 		age = l.rng.IntN(70)
 	}
 	day := series.Day(l.now.UnixMilli()) - int64(age)
-	var all []one
+	var all []compacttest.Series
 	for i := range 9 {
 		if l.rng.IntN(2) == 0 {
 			continue
@@ -74,12 +76,12 @@ func (l *lifetime) write() {
 		for at := day*series.DayMillis + l.rng.Int64N(4)*3600e3; at < (day+1)*series.DayMillis && s.Len() < 9; at += 3600e3 * (1 + l.rng.Int64N(3)) {
 			l.n++
 			s.Times, s.Values = append(s.Times, at), append(s.Values, float64(l.n))
-			l.put(ls, at, text(s, s.Len()-1))
+			l.put(ls, at, compacttest.Text(s, s.Len()-1))
 		}
-		all = append(all, one{ls, s})
+		all = append(all, compacttest.Series{Labels: ls, Samples: s})
 	}
 	if len(all) > 0 {
-		l.rig.add(Unit{Day: day, Days: 1}, 0, all)
+		l.rig.Add(plan.Unit{Day: day, Days: 1}, 0, all)
 	}
 }
 
@@ -108,10 +110,10 @@ func (l *lifetime) drop(hidden func(ls labels.Labels, at int64) bool) {
 }
 
 func (l *lifetime) remove(t *testing.T) {
-	m := selector(t, "b", fmt.Sprint(l.rng.IntN(3)))
+	m := compacttest.Selector(t, "b", fmt.Sprint(l.rng.IntN(3)))
 	minT := l.now.Add(-time.Duration(l.rng.IntN(40)) * hours).UnixMilli()
 	maxT := minT + l.rng.Int64N(20*series.DayMillis)
-	l.rig.addTombstone(minT, maxT, m...)
+	l.rig.AddTombstone(minT, maxT, m...)
 	l.drop(func(ls labels.Labels, at int64) bool { return series.Matches(ls, m) && minT <= at && at <= maxT })
 }
 
@@ -119,7 +121,7 @@ func (l *lifetime) expire() error {
 	l.drop(func(ls labels.Labels, at int64) bool {
 		return at <= l.policy.cutoff(definition(l.keeps, l.keep, ls), l.now)
 	})
-	return l.Expire(l.rig.t.Context(), l.now)
+	return l.Expire(l.rig.T.Context(), l.now)
 }
 
 // step does something; what is visible must be what the model says after each.
@@ -159,7 +161,7 @@ func TestLifeKeepsAndHidesTheRightRows(t *testing.T) {
 			if err != nil {
 				t.Fatalf("life %d, %v: %v", life, did, err)
 			}
-			if diff := cmp.Diff(l.model, l.rig.visible()); diff != "" {
+			if diff := cmp.Diff(l.model, l.rig.Visible()); diff != "" {
 				t.Fatalf("life %d, %v: wrong rows are visible (-want +got):\n%.3000s", life, did, diff)
 			}
 		}
@@ -184,13 +186,13 @@ func (l *lifetime) end(t *testing.T) {
 	if err := l.RunOnce(t.Context(), OnceOptions{Now: time.Now().Add(2 * time.Hour), Collect: true, Scrub: true}); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(l.model, l.rig.visible()); diff != "" {
+	if diff := cmp.Diff(l.model, l.rig.Visible()); diff != "" {
 		t.Fatalf("at rest wrong rows are visible (-want +got):\n%.3000s", diff)
 	}
-	if live, objects := l.rig.catalog.Snapshot().Len(), l.rig.objects(); live != objects {
+	if live, objects := l.rig.Catalog.Snapshot().Len(), l.rig.Objects(); live != objects {
 		t.Errorf("%d live files, %d objects", live, objects)
 	}
-	receipts, err := l.rig.catalog.Receipts(t.Context(), math.MaxInt32)
+	receipts, err := l.rig.Catalog.Receipts(t.Context(), math.MaxInt32)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"herringbone/compactor/merge"
+	"herringbone/compactor/plan"
 	"herringbone/storage/catalog"
 )
 
@@ -162,7 +164,7 @@ func (m *metrics) makeScrub(f promauto.Factory) {
 }
 
 // ran counts a job that ended.
-func (m *metrics) ran(j Job, r Result, result string, took time.Duration) {
+func (m *metrics) ran(j plan.Job, r merge.Result, result string, took time.Duration) {
 	m.jobs.WithLabelValues(string(j.Kind), result).Inc()
 	if result != "done" {
 		return

@@ -3,13 +3,16 @@ package compactor
 import (
 	"maps"
 	"sync"
+
+	"herringbone/compactor/merge"
+	"herringbone/compactor/plan"
 )
 
-// barrenMost bounds how many jobs are remembered. Beyond it all are forgotten,
+// maxNoOpJobs bounds how many jobs are remembered. Beyond it all are forgotten,
 // which costs no more than running them again.
 const maxNoOpJobs = 10000
 
-// barrenJobs remembers jobs that had nothing to commit, so that they are not
+// noOpJobs remembers jobs that had nothing to commit, so that they are not
 // planned for ever.
 type noOpJobs struct {
 	mu  sync.Mutex // Guards ids.
@@ -18,9 +21,9 @@ type noOpJobs struct {
 
 func newNoOpJobs() *noOpJobs { return &noOpJobs{ids: map[string]bool{}} }
 
-// barren reports whether a job that succeeded changed nothing: it makes
+// isNoOp reports whether a job that succeeded changed nothing: it makes
 // something new of inputs that stay, and there was nothing to make.
-func isNoOp(j Job, r Result) bool {
+func isNoOp(j plan.Job, r merge.Result) bool {
 	for _, in := range j.Inputs {
 		if in.Remove {
 			return false
@@ -29,7 +32,7 @@ func isNoOp(j Job, r Result) bool {
 	return r.Outputs == 0
 }
 
-func (b *noOpJobs) add(j Job) {
+func (b *noOpJobs) add(j plan.Job) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.ids) >= maxNoOpJobs {

@@ -10,6 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"golang.org/x/sync/errgroup"
 
+	"herringbone/compactor/compacttest"
+	"herringbone/compactor/plan"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
 	"herringbone/storage/series/seriestest"
@@ -35,18 +37,18 @@ const hourMillis = int64(3_600_000)
 
 func twoNodes(t *testing.T, rng *rand.Rand) (lost float64) {
 	l := newLifetime(t, rng)
-	rules := []Rule{{Tenant: rigTenant, Resolution: hourMillis, After: 2 * series.DayMillis, KeepSamples: true}}
-	other, err := catalog.Open(t.Context(), l.rig.path, catalog.DefaultOptions(), nil)
+	rules := []plan.Rule{{Tenant: compacttest.Tenant, Resolution: hourMillis, After: 2 * series.DayMillis, KeepSamples: true}}
+	other, err := catalog.Open(t.Context(), l.rig.Path, catalog.DefaultOptions(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = other.Close() })
-	l.Compactor = l.node(t, l.rig.catalog, "one", rules)
+	l.Compactor = l.node(t, l.rig.Catalog, "one", rules)
 	nodes := []*Compactor{l.Compactor, l.node(t, other, "two", rules)}
 	for range 25 {
 		l.now = l.now.Add(time.Duration(rng.IntN(3*24)) * time.Hour)
 		l.beside(t, nodes)
-		if diff := cmp.Diff(l.model, l.rig.visible()); diff != "" {
+		if diff := cmp.Diff(l.model, l.rig.Visible()); diff != "" {
 			t.Fatalf("wrong rows are visible (-want +got):\n%.3000s", diff)
 		}
 		l.checkAggregates(t, hourMillis)
@@ -93,17 +95,17 @@ func (l *lifetime) beside(t *testing.T, nodes []*Compactor) {
 // its visible samples, and there are none of the same twice.
 func (l *lifetime) checkAggregates(t *testing.T, resolution int64) {
 	t.Helper()
-	files := l.rig.live(catalog.Aggregates(resolution))
+	files := l.rig.Live(catalog.Aggregates(resolution))
 	for i, f := range files {
 		for _, o := range files[:i] {
-			if meet(fileUnit(f), fileUnit(o)) {
-				t.Fatalf("there are two files of aggregates of %v", fileUnit(f))
+			if plan.Overlap(plan.UnitOfFile(f), plan.UnitOfFile(o)) {
+				t.Fatalf("there are two files of aggregates of %v", plan.UnitOfFile(f))
 			}
 		}
-		if len(l.rig.catalog.Snapshot().Mask(f)) > 0 || l.newer(f) {
+		if len(l.rig.Catalog.Snapshot().Mask(f)) > 0 || l.newer(f) {
 			continue
 		}
-		for key, a := range l.rig.readBuckets(f) {
+		for key, a := range l.rig.ReadBuckets(f) {
 			got, want := int64(0), int64(0)
 			for _, n := range a.Counts {
 				got += n
@@ -114,7 +116,7 @@ func (l *lifetime) checkAggregates(t *testing.T, resolution int64) {
 				}
 			}
 			if got != want {
-				t.Fatalf("aggregates of %s in %v are of %d samples, %d are visible", key, fileUnit(f), got, want)
+				t.Fatalf("aggregates of %s in %v are of %d samples, %d are visible", key, plan.UnitOfFile(f), got, want)
 			}
 		}
 	}
@@ -122,7 +124,7 @@ func (l *lifetime) checkAggregates(t *testing.T, resolution int64) {
 
 // newer reports whether samples came to a file's days after its aggregates.
 func (l *lifetime) newer(f *catalog.File) bool {
-	return slices.ContainsFunc(l.rig.live(catalog.Samples), func(o *catalog.File) bool {
-		return o.Seq > f.Seq && meet(fileUnit(o), fileUnit(f))
+	return slices.ContainsFunc(l.rig.Live(catalog.Samples), func(o *catalog.File) bool {
+		return o.Seq > f.Seq && plan.Overlap(plan.UnitOfFile(o), plan.UnitOfFile(f))
 	})
 }

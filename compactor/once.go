@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"herringbone/compactor/plan"
 )
 
 // OnceOptions choose what RunOnce does. What is chosen is done in the order of
@@ -65,7 +67,7 @@ func (c *Compactor) settle(ctx context.Context, now func() time.Time, cleanAll b
 }
 
 // Planned is what would be done now.
-func (c *Compactor) Planned(ctx context.Context) ([]Job, error) {
+func (c *Compactor) Planned(ctx context.Context) ([]plan.Job, error) {
 	jobs, _, err := c.planned(ctx, round{})
 	return jobs, err
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"herringbone/compactor/plan"
 	"herringbone/storage/bucket"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
@@ -27,8 +28,8 @@ type Options struct {
 
 	Interval    time.Duration // Pause when there is nothing to do.
 	Concurrency int           // Jobs side by side.
-	Levels      Levels
-	Rules       []Rule
+	Levels      plan.Levels
+	Rules       []plan.Rule
 
 	MemoryBytes         int64   // Of all jobs together.
 	ReadBytesPerSecond  int64   // Of all jobs together; 0: as fast as it goes.
@@ -56,7 +57,7 @@ type Options struct {
 // Retain keeps matching series for a time.
 type Retain struct {
 	Tenant   series.Tenant // "": every tenant.
-	Matchers Selector      // Not empty: how long to keep everything is DefaultKeep.
+	Matchers plan.Selector // Not empty: how long to keep everything is DefaultKeep.
 	Keep     time.Duration // 0: for ever.
 }
 
@@ -91,7 +92,7 @@ func DefaultOptions() Options {
 	return Options{
 		Interval:          30 * time.Second,
 		Concurrency:       1,
-		Levels:            DefaultLevels(),
+		Levels:            plan.DefaultLevels(),
 		MemoryBytes:       256 << 20,
 		Duty:              1,
 		DutyUnderLoad:     0.25,

@@ -33,7 +33,7 @@ func (c *Compactor) CollectOrphans(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// suspect tells the catalog of old objects that it may not know.
+// findOrphans tells the catalog of old objects that it may not know.
 func (c *Compactor) findOrphans(ctx context.Context, before time.Time) error {
 	live := map[string]struct{}{} // Spares the catalog most of the questions.
 	for f := range c.opts.Catalog.Snapshot().All() {
@@ -65,7 +65,7 @@ func (c *Compactor) findOrphans(ctx context.Context, before time.Time) error {
 	return err
 }
 
-// deleteSuspects deletes what was suspected before a time and still is unknown.
+// deleteOrphans deletes what was suspected before a time and still is unknown.
 func (c *Compactor) deleteOrphans(ctx context.Context, before time.Time) error {
 	list, err := c.opts.Catalog.OrphanCandidates(ctx, before, orphanMost)
 	if err != nil {
@@ -86,7 +86,7 @@ func (c *Compactor) deleteOrphans(ctx context.Context, before time.Time) error {
 	return errors.Join(errs...)
 }
 
-// checkSuspects is an error if there are more of them than a share of what the
+// checkOrphanShare is an error if there are more of them than a share of what the
 // catalog knows: then rather the catalog is the wrong one.
 func (c *Compactor) checkOrphanShare(ctx context.Context, n int) error {
 	if n <= c.opts.Collect.MinFiles {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"herringbone/compactor/plan"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
 )
@@ -36,7 +37,7 @@ func newPolicy(o Options) *policy {
 type horizon struct {
 	Rule     string // Names it in tombstones: the selector, or "default".
 	Keep     time.Duration
-	Matchers Selector
+	Matchers plan.Selector
 	Except   [][]*labels.Matcher
 	MaxT     int64 // math.MinInt64 if Keep is 0.
 }
@@ -125,7 +126,7 @@ func (h horizon) mayHold(f *catalog.File) bool {
 	return probe.Hides(f)
 }
 
-// marks reports whether t is a tombstone that this rule would make, at whatever
+// wouldMake reports whether t is a tombstone that this rule would make, at whatever
 // time.
 func (h horizon) wouldMake(t *catalog.Tombstone) bool {
 	return t.Cause == catalog.Expired && t.Rule == h.Rule && t.MinT == math.MinInt64 &&

@@ -8,6 +8,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"herringbone/compactor/plan"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
 )
@@ -118,7 +119,7 @@ func (c *Compactor) uncleaned(until int64) *uncleaned {
 }
 
 // touches reports whether a job removes hidden rows.
-func (u *uncleaned) touches(j Job) bool {
+func (u *uncleaned) touches(j plan.Job) bool {
 	for _, in := range j.Inputs {
 		for _, ts := range u.tombstones {
 			if in.Remove && ts.Hides(in.File) {

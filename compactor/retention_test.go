@@ -12,6 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"herringbone/compactor/compacttest"
+	"herringbone/compactor/plan"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
 )
@@ -20,11 +22,11 @@ const hours = 24 * time.Hour // A day.
 
 func TestTheShortestMatchingRuleHolds(t *testing.T) {
 	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
-	debug := Retain{Matchers: selector(t, "__name__", "debug_.*"), Keep: 7 * hours}
-	dev := Retain{Matchers: selector(t, "env", "dev"), Keep: 2 * hours}
-	audit := Retain{Matchers: selector(t, "__name__", "audit_.*"), Keep: 400 * hours}
-	forever := Retain{Matchers: selector(t, "keep", "yes")}
-	other := Retain{Tenant: "other", Matchers: selector(t, "env", "dev"), Keep: hours}
+	debug := Retain{Matchers: compacttest.Selector(t, "__name__", "debug_.*"), Keep: 7 * hours}
+	dev := Retain{Matchers: compacttest.Selector(t, "env", "dev"), Keep: 2 * hours}
+	audit := Retain{Matchers: compacttest.Selector(t, "__name__", "audit_.*"), Keep: 400 * hours}
+	forever := Retain{Matchers: compacttest.Selector(t, "keep", "yes")}
+	other := Retain{Tenant: "other", Matchers: compacttest.Selector(t, "env", "dev"), Keep: hours}
 	tests := map[string]struct {
 		rules  []Retain
 		series string // Labels.
@@ -45,7 +47,7 @@ func TestTheShortestMatchingRuleHolds(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			p := &policy{rules: tt.rules, keep: 30 * hours, step: 1}
-			got, want := hiddenUntil(p.horizons("default", now), parse(tt.series)), p.cutoff(tt.want, now)
+			got, want := hiddenUntil(p.horizons("default", now), compacttest.ParseLabels(tt.series)), p.cutoff(tt.want, now)
 			if got != want {
 				t.Errorf("hidden until %d, it should be %d", got, want)
 			}
@@ -82,7 +84,7 @@ func TestCutoffIsNeverTooLateAndWholeBuckets(t *testing.T) {
 	for range 2000 {
 		keep := time.Duration(1+r.Int64N(int64(3*365*hours)/1e6)) * time.Millisecond
 		now := time.UnixMilli(r.Int64N(4e12) - 1e12)
-		p := newPolicy(Options{Rules: []Rule{{Resolution: 5 * 60e3}, {Resolution: 90 * 60e3}, {Resolution: 3600e3}}})
+		p := newPolicy(Options{Rules: []plan.Rule{{Resolution: 5 * 60e3}, {Resolution: 90 * 60e3}, {Resolution: 3600e3}}})
 		maxT := p.cutoff(keep, now)
 		late := now.UnixMilli() - keep.Milliseconds() - maxT
 		if late <= 0 || late > max(keep.Milliseconds()/100, 60e3)+p.step {
@@ -99,12 +101,12 @@ func TestCutoffIsNeverTooLateAndWholeBuckets(t *testing.T) {
 func TestExpireHidesOldRowsOfMatchingSeries(t *testing.T) {
 	y := newTestNode(t, func(o *Options) {
 		o.DefaultKeep = 30 * hours
-		o.Retention = []Retain{{Matchers: selector(t, "env", "dev"), Keep: 7 * hours}}
+		o.Retention = []Retain{{Matchers: compacttest.Selector(t, "env", "dev"), Keep: 7 * hours}}
 	})
 	f := y.add(y.on(20, 0))[0]
 	y.must(y.Expire(t.Context(), y.now))
 	visible := func(ls string, age time.Duration) bool {
-		m := y.catalog.Snapshot().Mask(&f).Of(parse(ls))
+		m := y.catalog.Snapshot().Mask(&f).Of(compacttest.ParseLabels(ls))
 		at := y.now.Add(-age).UnixMilli()
 		return !m.Covers(at, at)
 	}
@@ -124,7 +126,7 @@ func TestExpireHidesOldRowsOfMatchingSeries(t *testing.T) {
 
 func TestExpireKeepsTombstonesWhileTheyAreGood(t *testing.T) {
 	y := newTestNode(t, func(o *Options) {
-		o.Retention = []Retain{{Matchers: selector(t, "env", "dev"), Keep: 7 * hours}}
+		o.Retention = []Retain{{Matchers: compacttest.Selector(t, "env", "dev"), Keep: 7 * hours}}
 	})
 	y.add(y.on(20, 0))
 	edits := 0
@@ -143,7 +145,9 @@ func TestExpireKeepsTombstonesWhileTheyAreGood(t *testing.T) {
 }
 
 func TestExpire(t *testing.T) {
-	dev := func(o *Options) { o.Retention = []Retain{{Matchers: selector(t, "env", "dev"), Keep: 7 * hours}} }
+	dev := func(o *Options) {
+		o.Retention = []Retain{{Matchers: compacttest.Selector(t, "env", "dev"), Keep: 7 * hours}}
+	}
 	until := func(y *testNode) []int64 {
 		var list []int64
 		for _, ts := range y.catalog.Snapshot().Tombstones("default") {
@@ -198,7 +202,7 @@ func TestExpire(t *testing.T) {
 		y.add(y.on(20, 0))
 		y.must(y.Expire(t.Context(), y.now))
 		y.rebuild(func(o *Options) {
-			o.Retention = []Retain{{Matchers: selector(t, "env", "dev"), Keep: 14 * hours}}
+			o.Retention = []Retain{{Matchers: compacttest.Selector(t, "env", "dev"), Keep: 14 * hours}}
 		})
 		y.must(y.Expire(t.Context(), y.now))
 		if diff := cmp.Diff([]int64{y.policy.cutoff(14*hours, y.now)}, until(y)); diff != "" {
@@ -236,11 +240,11 @@ func TestExpire(t *testing.T) {
 		y.must(y.Expire(t.Context(), y.now))
 		y.rebuild(func(o *Options) {
 			o.DefaultKeep = 7 * hours
-			o.Retention = []Retain{{Matchers: selector(t, "env", "audit")}}
+			o.Retention = []Retain{{Matchers: compacttest.Selector(t, "env", "audit")}}
 		})
 		y.must(y.Expire(t.Context(), y.now))
 		m := y.catalog.Snapshot().Mask(&f)
-		if m.Of(parse("up env=audit")) != nil || m.Of(parse("up")) == nil {
+		if m.Of(compacttest.ParseLabels("up env=audit")) != nil || m.Of(compacttest.ParseLabels("up")) == nil {
 			t.Error("the default holds where the rule does, or not where it should")
 		}
 	})
@@ -250,8 +254,8 @@ func TestExpireRemovesFilesThatAreOldAsAWhole(t *testing.T) {
 	y := newTestNode(t, func(o *Options) {
 		o.DefaultKeep = 30 * hours
 		o.Retention = []Retain{
-			{Matchers: selector(t, "__name__", "audit"), Keep: 90 * hours},
-			{Matchers: selector(t, "__name__", "law")},
+			{Matchers: compacttest.Selector(t, "__name__", "audit"), Keep: 90 * hours},
+			{Matchers: compacttest.Selector(t, "__name__", "law")},
 		}
 	})
 	named := func(older, newer int, name string) func(*catalog.File) {
@@ -327,13 +331,13 @@ func TestDefaultsRefuseToTakeAwayACompactedStore(t *testing.T) {
 // The last files of a tenant who writes no more go in their time, however many
 // they are: their rows were hidden one after the other.
 func TestExpireLetsAStoppedTenantGo(t *testing.T) {
-	y := newTestNode(t, func(o *Options) { o.DefaultKeep = 30 * wholeDay })
+	y := newTestNode(t, func(o *Options) { o.DefaultKeep = 30 * plan.WholeDay })
 	for range 2 * y.opts.Collect.MinFiles {
 		y.add(y.on(7, 1))
 	}
 	for range 40 {
 		y.must(y.Expire(t.Context(), y.now))
-		y.now = y.now.Add(wholeDay)
+		y.now = y.now.Add(plan.WholeDay)
 	}
 	if n := len(y.live()); n != 0 {
 		t.Errorf("%d files are left", n)
@@ -343,14 +347,14 @@ func TestExpireLetsAStoppedTenantGo(t *testing.T) {
 // What a rule kept is lost when the rule is no more, although the default's
 // tombstone is old.
 func TestExpireCountsWhatALongerRuleKept(t *testing.T) {
-	keep := []Retain{{Matchers: selector(t, "__name__", "a")}}
-	y := newTestNode(t, func(o *Options) { o.DefaultKeep, o.Retention = 30*wholeDay, keep })
+	keep := []Retain{{Matchers: compacttest.Selector(t, "__name__", "a")}}
+	y := newTestNode(t, func(o *Options) { o.DefaultKeep, o.Retention = 30*plan.WholeDay, keep })
 	for range 2 * y.opts.Collect.MinFiles {
 		y.add(y.on(40, 29))
 	}
 	y.must(y.Expire(t.Context(), y.now))
-	y.now = y.now.Add(5 * wholeDay)
-	y.rebuild(func(o *Options) { o.DefaultKeep, o.MaxExpireShare = 30*wholeDay, 0.5 })
+	y.now = y.now.Add(5 * plan.WholeDay)
+	y.rebuild(func(o *Options) { o.DefaultKeep, o.MaxExpireShare = 30*plan.WholeDay, 0.5 })
 	if err := y.Expire(t.Context(), y.now); !errors.Is(err, ErrRefused) {
 		t.Errorf("expired: %v", err)
 	}
@@ -358,15 +362,15 @@ func TestExpireCountsWhatALongerRuleKept(t *testing.T) {
 
 // Files go in batches; wherever that is cut off, what was hidden stays so.
 func TestExpiredRowsStayHiddenBetweenBatches(t *testing.T) {
-	y := newTestNode(t, func(o *Options) { o.DefaultKeep, o.MaxExpireShare = 30*wholeDay, 1 })
+	y := newTestNode(t, func(o *Options) { o.DefaultKeep, o.MaxExpireShare = 30*plan.WholeDay, 1 })
 	var changes []func(*catalog.File)
 	for range 2*expireBatch + 1 {
 		changes = append(changes, y.on(31, 29))
 	}
-	hidden := y.now.Add(-31 * wholeDay).UnixMilli()
+	hidden := y.now.Add(-31 * plan.WholeDay).UnixMilli()
 	y.add(changes...)
 	y.must(y.Expire(t.Context(), y.now))
-	y.now = y.now.Add(3 * wholeDay)
+	y.now = y.now.Add(3 * plan.WholeDay)
 	e := y.policy.expiry(y.catalog.Snapshot(), "default", y.now, guard{share: 1})
 	for left := 2*expireBatch + 1; left > 0; {
 		edits := e.edits()
@@ -417,7 +421,7 @@ func TestExpireShowsWhatTheRulesSay(t *testing.T) {
 			t.Fatalf("seed %d: retention changed the catalog twice at one time, to version %d", seed, v)
 		}
 		for range 200 {
-			ls := parse(fmt.Sprintf("m%d env=e%d zone=z%d", r.IntN(3), r.IntN(3), r.IntN(3)))
+			ls := compacttest.ParseLabels(fmt.Sprintf("m%d env=e%d zone=z%d", r.IntN(3), r.IntN(3), r.IntN(3)))
 			want := y.policy.cutoff(definition(rules, keep, ls), y.now)
 			for f := range y.catalog.Snapshot().All() {
 				if f.Level > 0 {
@@ -437,7 +441,7 @@ func randomRules(t *testing.T, r *rand.Rand) []Retain {
 	for range r.IntN(4) {
 		label := []string{"__name__", "env", "zone"}[r.IntN(3)]
 		value := map[string]string{"__name__": "m", "env": "e", "zone": "z"}[label] + fmt.Sprint(r.IntN(3))
-		rules = append(rules, Retain{Matchers: selector(t, label, value), Keep: time.Duration(r.IntN(60)) * hours})
+		rules = append(rules, Retain{Matchers: compacttest.Selector(t, label, value), Keep: time.Duration(r.IntN(60)) * hours})
 	}
 	return rules
 }

@@ -8,6 +8,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"herringbone/compactor/merge"
+	"herringbone/compactor/plan"
 	"herringbone/storage/catalog"
 )
 
@@ -16,7 +18,7 @@ type round struct {
 	now      func() time.Time // nil: the compactor's.
 	cleanAll bool             // Also what belongs to other nodes: somebody waits for it here.
 	tries    *backoff
-	prefer   func(Job) bool // If some jobs are so, only they are run; nil: none is.
+	prefer   func(plan.Job) bool // If some jobs are so, only they are run; nil: none is.
 }
 
 // tally is what became of a round.
@@ -65,7 +67,7 @@ func (c *Compactor) round(ctx context.Context, r round) (tally, error) {
 }
 
 // planned makes a plan from the newest snapshot, which it returns too.
-func (c *Compactor) planned(ctx context.Context, r round) ([]Job, *catalog.Snapshot, error) {
+func (c *Compactor) planned(ctx context.Context, r round) ([]plan.Job, *catalog.Snapshot, error) {
 	if err := c.opts.Catalog.Refresh(ctx); err != nil {
 		return nil, nil, fmt.Errorf("plan: %w", err)
 	}
@@ -78,9 +80,9 @@ func (c *Compactor) planned(ctx context.Context, r round) ([]Job, *catalog.Snaps
 		now = r.now
 	}
 	s := c.opts.Catalog.Snapshot()
-	var jobs []Job
+	var jobs []plan.Job
 	err = guarded("plan", func() error {
-		jobs = c.plan(PlanInput{
+		jobs = c.plan(plan.State{
 			Files: s.All(), Mask: s.Mask, Quarantined: set, NoOps: c.noOps.set(), Now: now().UnixMilli(),
 			Levels: c.opts.Levels, Rules: c.opts.Rules, Keep: c.policy.longest, CleanAll: r.cleanAll,
 		})
@@ -95,8 +97,8 @@ func (c *Compactor) planned(ctx context.Context, r round) ([]Job, *catalog.Snaps
 
 // pick chooses what is run now: the first jobs of this node's that are not to be
 // left alone for a while.
-func (c *Compactor) pick(jobs []Job, r round) []Job {
-	var first, preferred []Job
+func (c *Compactor) pick(jobs []plan.Job, r round) []plan.Job {
+	var first, preferred []plan.Job
 	for _, j := range jobs {
 		switch {
 		case c.opts.Owns != nil && !r.cleanAll && !c.opts.Owns(j.Tenant, j.Partition):
@@ -114,10 +116,10 @@ func (c *Compactor) pick(jobs []Job, r round) []Job {
 }
 
 // work runs one job. A panic is an error of the job.
-func (c *Compactor) work(ctx context.Context, s *catalog.Snapshot, j Job) error {
+func (c *Compactor) work(ctx context.Context, s *catalog.Snapshot, j plan.Job) error {
 	id := c.journal.begin(j, c.now())
 	began := time.Now()
-	var res Result
+	var res merge.Result
 	err := guarded(j.String(), func() (err error) {
 		res, err = c.executor.Run(ctx, s, j)
 		return err
@@ -134,15 +136,15 @@ func (c *Compactor) work(ctx context.Context, s *catalog.Snapshot, j Job) error 
 	return nil
 }
 
-// learn turns a job's error into what follows from it, and returns what people
+// recordOutcome turns a job's error into what follows from it, and returns what people
 // should know.
-func (c *Compactor) recordOutcome(ctx context.Context, tries *backoff, j Job, err error) error {
-	var damaged *DamagedError
-	var unreadable *unreadableError
+func (c *Compactor) recordOutcome(ctx context.Context, tries *backoff, j plan.Job, err error) error {
+	var damaged *merge.DamagedError
+	var unreadable *merge.UnreadableError
 	switch {
 	case err == nil:
 		tries.succeeded(j)
-		for _, f := range j.read() {
+		for _, f := range j.FilesRead() {
 			c.unread.succeeded(f.ID)
 		}
 		return nil
@@ -157,7 +159,7 @@ func (c *Compactor) recordOutcome(ctx context.Context, tries *backoff, j Job, er
 		return c.setAside(ctx, damaged.File, damaged.Err.Error())
 	case errors.As(err, &unreadable):
 		tries.failed(j, c.now())
-		return c.unreadable(ctx, unreadable.file, err)
+		return c.unreadable(ctx, unreadable.File, err)
 	default:
 		tries.failed(j, c.now())
 		return err
@@ -166,7 +168,7 @@ func (c *Compactor) recordOutcome(ctx context.Context, tries *backoff, j Job, er
 
 // resultOf names how a job ended.
 func resultOf(ctx context.Context, err error) string {
-	var damaged *DamagedError
+	var damaged *merge.DamagedError
 	switch {
 	case err == nil:
 		return "done"

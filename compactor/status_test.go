@@ -14,6 +14,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"herringbone/compactor/compacttest"
+	"herringbone/compactor/merge"
+	"herringbone/compactor/plan"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
 )
@@ -22,7 +25,7 @@ import (
 func busyYard(t *testing.T) *testNode {
 	y := newTestNode(t, func(o *Options) {
 		o.DefaultKeep = 30 * hours
-		o.Retention = []Retain{{Matchers: selector(t, "__name__", "<b>"), Keep: 7 * hours}}
+		o.Retention = []Retain{{Matchers: compacttest.Selector(t, "__name__", "<b>"), Keep: 7 * hours}}
 	})
 	y.add(nil, y.on(40, 1))
 	bad := y.add(func(f *catalog.File) { f.Partition = name(1) })[0]
@@ -30,7 +33,7 @@ func busyYard(t *testing.T) *testNode {
 	y.must(y.Expire(t.Context(), y.now))
 	y.must(y.Settle(t.Context()))
 	y.commit(catalog.Edit{Tombstones: []catalog.Tombstone{{
-		ID: "d", Tenant: "default", Cause: catalog.Deleted, Matchers: selector(t, "a", ".*"), MinT: math.MinInt64, MaxT: y.now.UnixMilli(), Created: 1, Hidden: 5,
+		ID: "d", Tenant: "default", Cause: catalog.Deleted, Matchers: compacttest.Selector(t, "a", ".*"), MinT: math.MinInt64, MaxT: y.now.UnixMilli(), Created: 1, Hidden: 5,
 	}}})
 	return y
 }
@@ -100,7 +103,7 @@ func TestStatusOfNothing(t *testing.T) {
 func TestHistoryIsBounded(t *testing.T) {
 	l := newJournal()
 	for i := range 3 * historyMost {
-		l.end(l.begin(Job{Level: i}, time.Unix(0, 0)), Result{}, "done", nil, 0)
+		l.end(l.begin(plan.Job{Level: i}, time.Unix(0, 0)), merge.Result{}, "done", nil, 0)
 	}
 	var s Status
 	l.show(&s)
@@ -128,8 +131,8 @@ func (r receipts) Receipts(context.Context, int) ([]catalog.Tombstone, error) { 
 
 func TestReceipts(t *testing.T) {
 	all := receipts{list: []catalog.Tombstone{
-		{ID: "2", Tenant: "default", Cause: catalog.Deleted, Matchers: selector(t, "a", "b"), MinT: 1000, MaxT: math.MaxInt64, Created: 2000, Hidden: 7},
-		{ID: "1", Tenant: "default", Cause: catalog.Deleted, Matchers: selector(t, "a", "b"), MinT: 1000, MaxT: 2000, Created: 1000, Hidden: 7, Purged: 6, Rewritten: 3, Done: 9000},
+		{ID: "2", Tenant: "default", Cause: catalog.Deleted, Matchers: compacttest.Selector(t, "a", "b"), MinT: 1000, MaxT: math.MaxInt64, Created: 2000, Hidden: 7},
+		{ID: "1", Tenant: "default", Cause: catalog.Deleted, Matchers: compacttest.Selector(t, "a", "b"), MinT: 1000, MaxT: 2000, Created: 1000, Hidden: 7, Purged: 6, Rewritten: 3, Done: 9000},
 		{ID: "0", Tenant: "other", Cause: catalog.Deleted, Created: 500},
 		{ID: "e", Tenant: "default", Cause: catalog.Expired},
 	}}
@@ -176,13 +179,13 @@ func TestReceipts(t *testing.T) {
 // to be dropped.
 func TestDroppedAndAggregatedAreTwoFigures(t *testing.T) {
 	y := newTestNode(t, nil)
-	y.Compactor.metrics.ran(Job{}, Result{Dropped: 3, Aggregated: 40}, "done", time.Second)
+	y.Compactor.metrics.ran(plan.Job{}, merge.Result{Dropped: 3, Aggregated: 40}, "done", time.Second)
 	for what, want := range map[string]float64{"dropped": 3, "aggregated": 40} {
 		if got := testutil.ToFloat64(y.Compactor.metrics.rows.WithLabelValues(what)); got != want {
 			t.Errorf("%v rows %s, want %v", got, what, want)
 		}
 	}
-	y.journal.end(y.journal.begin(Job{}, y.now), Result{Dropped: 3, Aggregated: 40}, "done", nil, time.Second)
+	y.journal.end(y.journal.begin(plan.Job{}, y.now), merge.Result{Dropped: 3, Aggregated: 40}, "done", nil, time.Second)
 	if r := y.Status().Recent[0]; r.Dropped != 3 || r.Aggregated != 40 {
 		t.Errorf("in the history: %d dropped, %d aggregated", r.Dropped, r.Aggregated)
 	}

@@ -17,13 +17,16 @@ import (
 	"github.com/oklog/ulid/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"herringbone/compactor/compacttest"
+	"herringbone/compactor/merge"
+	"herringbone/compactor/plan"
 	"herringbone/storage/bucket"
 	"herringbone/storage/catalog"
 	"herringbone/storage/fsys"
 	"herringbone/storage/series"
 )
 
-// yard is a catalog and a bucket with files whose bytes mean nothing, a clock
+// testNode is a catalog and a bucket with files whose bytes mean nothing, a clock
 // that stands, and a compactor whose jobs are what a test makes them.
 type testNode struct {
 	*Compactor
@@ -38,7 +41,7 @@ type testNode struct {
 
 func newTestNode(t *testing.T, change func(*Options)) *testNode {
 	t.Helper()
-	y := &testNode{t: t, now: time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC), root: scratch(t), metrics: prometheus.NewRegistry()}
+	y := &testNode{t: t, now: time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC), root: compacttest.Scratch(t), metrics: prometheus.NewRegistry()}
 	o := catalog.DefaultOptions()
 	o.Now = func() time.Time { return y.now }
 	var err error
@@ -192,7 +195,7 @@ func (y *testNode) on(older, newer int) func(*catalog.File) {
 // catalog alone. fail decides how a job ends before it begins.
 type fakeJobs struct {
 	catalog *catalog.Catalog
-	fail    func(j Job) error
+	fail    func(j plan.Job) error
 
 	mu        sync.Mutex // Guards what follows.
 	ran       []string   // Partitions.
@@ -200,8 +203,8 @@ type fakeJobs struct {
 	maxAtOnce int
 }
 
-func (x *fakeJobs) plan(in PlanInput) []Job {
-	byKey := map[string]*Job{}
+func (x *fakeJobs) plan(in plan.State) []plan.Job {
+	byKey := map[string]*plan.Job{}
 	var keys []string
 	for f := range in.Files {
 		if in.Quarantined[f.ID] {
@@ -210,16 +213,16 @@ func (x *fakeJobs) plan(in PlanInput) []Job {
 		key := string(f.Tenant) + "/" + f.Partition
 		if byKey[key] == nil {
 			keys = append(keys, key)
-			byKey[key] = &Job{Kind: Merge, Tenant: f.Tenant, Rows: f.Kind, Partition: f.Partition, Level: 2, Unit: Unit{Day: f.Day, Days: 1}, Why: "test"}
+			byKey[key] = &plan.Job{Kind: plan.Merge, Tenant: f.Tenant, Rows: f.Kind, Partition: f.Partition, Level: 2, Unit: plan.Unit{Day: f.Day, Days: 1}, Why: "test"}
 		}
 		j := byKey[key]
-		j.Inputs = append(j.Inputs, Input{File: f, Remove: true})
+		j.Inputs = append(j.Inputs, plan.Input{File: f, Remove: true})
 		end := max(j.Unit.Day+int64(j.Unit.Days), f.Day+int64(f.Days))
 		j.Unit.Day = min(j.Unit.Day, f.Day)
 		j.Unit.Days = int(end - j.Unit.Day)
 	}
 	slices.Sort(keys)
-	var jobs []Job
+	var jobs []plan.Job
 	for _, k := range keys {
 		j := *byKey[k]
 		if len(j.Inputs) > 1 || in.CleanAll && len(in.Mask(j.Inputs[0].File)) > 0 {
@@ -229,19 +232,19 @@ func (x *fakeJobs) plan(in PlanInput) []Job {
 	return jobs
 }
 
-func (x *fakeJobs) Run(ctx context.Context, s *catalog.Snapshot, j Job) (Result, error) {
+func (x *fakeJobs) Run(ctx context.Context, s *catalog.Snapshot, j plan.Job) (merge.Result, error) {
 	x.enter(j)
 	defer x.leave()
 	if x.fail != nil {
 		if err := x.fail(j); err != nil {
-			return Result{}, fmt.Errorf("%s of %s: %w", j.Kind, j.Partition, err)
+			return merge.Result{}, fmt.Errorf("%s of %s: %w", j.Kind, j.Partition, err)
 		}
 	}
 	e := catalog.Edit{Token: ulid.Make().String()}
 	out := *j.Inputs[0].File
 	out.ID, out.Level, out.Clean = ulid.Make().String(), j.Level, s.Version()
 	out.Name = "out/" + out.ID
-	var r Result
+	var r merge.Result
 	for _, in := range j.Inputs {
 		e.Remove = append(e.Remove, in.ID)
 		out.Seq, out.MinT, out.MaxT = max(out.Seq, in.Seq), min(out.MinT, in.MinT), max(out.MaxT, in.MaxT)
@@ -256,7 +259,7 @@ func (x *fakeJobs) Run(ctx context.Context, s *catalog.Snapshot, j Job) (Result,
 	return r, err
 }
 
-func (x *fakeJobs) enter(j Job) {
+func (x *fakeJobs) enter(j plan.Job) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.ran = append(x.ran, j.Partition)

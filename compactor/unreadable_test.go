@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"herringbone/compactor/compacttest"
+	"herringbone/compactor/plan"
 	"herringbone/storage/bucket"
 	"herringbone/storage/catalog"
 	"herringbone/storage/fsys"
@@ -36,16 +38,16 @@ func (unreadableObject) ReadAt([]byte, int64) (int, error) { return 0, syscall.E
 
 // withBadSector is a compactor of three files, one of which the disk cannot read.
 func withBadSector(t *testing.T) (*Compactor, *badSector, []*catalog.File) {
-	r := newTestRig(t, fsys.OS, filepath.Join(scratch(t), "objects"))
+	r := compacttest.New(t, fsys.OS, filepath.Join(compacttest.Scratch(t), "objects"))
 	for i := range int64(3) {
-		s := &series.Samples{Times: []int64{rigDay*series.DayMillis + i}, Values: []float64{1}}
-		r.add(Unit{Day: rigDay, Days: 1}, 0, []one{{parse("m"), s}})
+		s := &series.Samples{Times: []int64{compacttest.Day*series.DayMillis + i}, Values: []float64{1}}
+		r.Add(plan.Unit{Day: compacttest.Day, Days: 1}, 0, []compacttest.Series{{Labels: compacttest.ParseLabels("m"), Samples: s}})
 	}
-	files := r.live(catalog.Samples)
-	bad := &badSector{r.bucket, files[0].Name}
+	files := r.Live(catalog.Samples)
+	bad := &badSector{r.Bucket, files[0].Name}
 	o := DefaultOptions()
-	o.Catalog, o.Bucket, o.Node, o.Log = r.catalog, bad, "n", slog.New(slog.DiscardHandler)
-	o.Now = func() time.Time { return time.UnixMilli((rigDay + 40) * series.DayMillis) }
+	o.Catalog, o.Bucket, o.Node, o.Log = r.Catalog, bad, "n", slog.New(slog.DiscardHandler)
+	o.Now = func() time.Time { return time.UnixMilli((compacttest.Day + 40) * series.DayMillis) }
 	c, err := New(o)
 	if err != nil {
 		t.Fatal(err)

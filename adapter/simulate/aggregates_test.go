@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"herringbone/compactor"
+	"herringbone/compactor/plan"
 	"herringbone/storage/series"
 )
 
@@ -25,8 +26,8 @@ func number(t *testing.T, name string, otherwise uint64) uint64 {
 	return n
 }
 
-func rule(resolution, afterDays int64, keep bool) compactor.Rule {
-	return compactor.Rule{Tenant: series.DefaultTenant, Resolution: resolution, After: afterDays * series.DayMillis, KeepSamples: keep}
+func rule(resolution, afterDays int64, keep bool) plan.Rule {
+	return plan.Rule{Tenant: series.DefaultTenant, Resolution: resolution, After: afterDays * series.DayMillis, KeepSamples: keep}
 }
 
 // Whatever is written, deleted, compacted and dropped in whatever order, and
@@ -62,7 +63,7 @@ func anyLevels(rng *rand.Rand, o *compactor.Options) {
 	}
 	o.Levels.MaxInputs = []int{4, 10, 256}[rng.IntN(3)]
 	o.Levels.LateShare = []float64{0, 0.1, 1}[rng.IntN(3)]
-	o.Rules = []compactor.Rule{rule(bucketMillis, rng.Int64N(12), rng.IntN(3) == 0), rule(hourMillis, rng.Int64N(12), rng.IntN(3) > 0)}
+	o.Rules = []plan.Rule{rule(bucketMillis, rng.Int64N(12), rng.IntN(3) == 0), rule(hourMillis, rng.Int64N(12), rng.IntN(3) > 0)}
 }
 
 func (w *told) step() {
@@ -86,7 +87,7 @@ func (w *told) step() {
 // three months of steady writes.
 func TestCoarserRulesAfterSamplesAreGone(t *testing.T) {
 	w := newTold(t, 1, time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), func(_ *rand.Rand, o *compactor.Options) {
-		o.Rules = []compactor.Rule{rule(bucketMillis, 30, false), rule(hourMillis, 180, true)}
+		o.Rules = []plan.Rule{rule(bucketMillis, 30, false), rule(hourMillis, 180, true)}
 	})
 	for d := range 440 {
 		w.day(24)
@@ -113,11 +114,11 @@ func TestARuleIsChangedAfterSamplesAreGone(t *testing.T) {
 	for _, change := range [][2]int64{{hourMillis, bucketMillis}, {bucketMillis, hourMillis}} {
 		t.Run(fmt.Sprint(change), func(t *testing.T) {
 			w := newTold(t, 1, time.Date(2026, 1, 25, 0, 0, 0, 0, time.UTC), func(_ *rand.Rand, o *compactor.Options) {
-				o.Rules = []compactor.Rule{rule(change[0], 7, false)}
+				o.Rules = []plan.Rule{rule(change[0], 7, false)}
 			})
 			for d := range 130 {
 				if d == 50 {
-					w.options.Rules = []compactor.Rule{rule(change[1], 7, false)}
+					w.options.Rules = []plan.Rule{rule(change[1], 7, false)}
 					var err error
 					if w.compactor, err = compactor.New(w.options); err != nil {
 						t.Fatal(err)

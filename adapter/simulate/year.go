@@ -10,6 +10,7 @@ import (
 
 	"herringbone/adapter/bench"
 	"herringbone/compactor"
+	"herringbone/compactor/plan"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
 )
@@ -30,9 +31,9 @@ func DefaultYearOptions() YearOptions {
 }
 
 // yearRules are what docs/compaction.md shows: 5m after 30 days, 1h after 180 days.
-func yearRules() []compactor.Rule {
+func yearRules() []plan.Rule {
 	const day = 24 * time.Hour
-	return []compactor.Rule{
+	return []plan.Rule{
 		{Tenant: series.DefaultTenant, Resolution: (5 * time.Minute).Milliseconds(), After: (30 * day).Milliseconds(), KeepSamples: true},
 		{Tenant: series.DefaultTenant, Resolution: time.Hour.Milliseconds(), After: (180 * day).Milliseconds(), KeepSamples: true},
 	}
