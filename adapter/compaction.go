@@ -1,12 +1,8 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -217,56 +213,6 @@ func (n *node) openCompactor(c *stores) (*compactor.Compactor, error) {
 		return nil, fmt.Errorf("open compactor: %w", err)
 	}
 	return k, nil
-}
-
-// maintenance are the calls that make the compactor do now what it would do in
-// its own time.
-func (n *node) maintenance(k *compactor.Compactor) map[string]http.Handler {
-	call := func(f func(ctx context.Context, r *http.Request) error) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			switch err := f(r.Context(), r); {
-			case errors.Is(err, errJobs):
-				http.Error(w, err.Error(), http.StatusBadRequest)
-				return
-			case errors.Is(err, compactor.ErrRefused): // It would be so again: a setting stands against it.
-				http.Error(w, err.Error(), http.StatusConflict)
-				return
-			case err != nil:
-				http.Error(w, err.Error(), http.StatusInternalServerError)
-				return
-			}
-			w.WriteHeader(http.StatusNoContent)
-		})
-	}
-	return map[string]http.Handler{
-		"/-/compact": call(func(ctx context.Context, r *http.Request) error {
-			jobs, err := parseJobs(r.FormValue("jobs"))
-			if err != nil {
-				return err
-			}
-			return k.RunOnce(ctx, compactor.OnceOptions{Compact: true, Jobs: jobs})
-		}),
-		"/-/expire": call(func(ctx context.Context, _ *http.Request) error {
-			return k.RunOnce(ctx, compactor.OnceOptions{Expire: true})
-		}),
-		"/-/collect": call(func(ctx context.Context, _ *http.Request) error {
-			return k.RunOnce(ctx, compactor.OnceOptions{Collect: true})
-		}),
-	}
-}
-
-var errJobs = errors.New("jobs must be a number above 0, or left out for all")
-
-// parseJobs reads how many jobs are wanted; 0 is all.
-func parseJobs(text string) (int, error) {
-	if text == "" {
-		return 0, nil
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
-		return 0, fmt.Errorf("%w: %.40q", errJobs, text)
-	}
-	return n, nil
 }
 
 // knownUnits are what days can be merged to.

@@ -47,8 +47,8 @@ func (n *node) openServices(c *stores) error {
 	n.children = children
 	a := &api{write: write, query: n.flags.guardAdmin(query.Handler()), sql: sql, flush: s.Flush}
 	if n.compactor != nil {
-		a.compactor, a.compactorPage, a.compactorStyle = n.compactor.StatusHandler(), n.compactor.Page(), n.compactor.PageStyle()
-		a.maintenance = n.maintenance(n.compactor)
+		a.compactor, a.compactorPage, a.compactorStyle = compactor.StatusHandler(n.compactor.Status), compactor.Page(n.compactor.Status), compactor.PageStyle()
+		a.maintenance = n.compactor.Maintenance()
 	}
 	if n.flags.adminAPI {
 		a.deletes = compactor.DeletesHandler(c.catalog, func(*http.Request) (series.Tenant, error) { return series.DefaultTenant, nil })

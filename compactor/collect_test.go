@@ -84,7 +84,7 @@ func TestCollectMayBeCutOffAnywhere(t *testing.T) {
 		y := newTestNode(t, nil)
 		files := y.add(nil, nil, nil)
 		y.remove(files...)
-		y.opts.Bucket = &cutBucket{Bucket: y.bucket, after: 1, err: errTest}
+		y.rebuild(func(o *Options) { o.Bucket = &cutBucket{Bucket: y.bucket, after: 1, err: errTest} })
 		late := y.now.Add(2 * hours)
 		if err := y.Collect(t.Context(), late); !errors.Is(err, errTest) {
 			t.Fatalf("collected: %v", err)
@@ -92,7 +92,7 @@ func TestCollectMayBeCutOffAnywhere(t *testing.T) {
 		if left, _ := y.catalog.Deleted(t.Context(), late, 10); len(left) != 2 {
 			t.Errorf("%d rows are left of 2 objects", len(left))
 		}
-		y.opts.Bucket = y.bucket
+		y.rebuild(nil)
 		y.must(y.Collect(t.Context(), late))
 		for _, f := range files {
 			if y.has(f.Name) {

@@ -24,18 +24,18 @@ type executor interface {
 // Concurrency: every method may be called from any goroutine. Rounds of
 // compaction wait for each other; the other steps run beside them.
 type Compactor struct {
-	opts       Options
-	policy     *policy
-	executor   executor
-	plan       func(plan.State) []plan.Job
-	metrics    *metrics
-	quarantine *quarantine
-	journal    *journal
+	opts      Options
+	policy    *policy
+	executor  executor
+	plan      func(plan.State) []plan.Job
+	metrics   *metrics
+	collector *Collector
+	scrubber  *Scrubber
+	journal   *journal
 
 	poke    chan struct{} // Asks Run for a round; holds one.
 	working chan struct{} // Holds one while a round is under way.
 	noOps   *noOpJobs
-	unread  *unread
 }
 
 // New returns a compactor. It starts nothing.
@@ -47,7 +47,7 @@ func New(o Options) (*Compactor, error) {
 		o.Levels.MemoryBytes = o.MemoryBytes / 4 * 3 // The rest is for outputs.
 	}
 	c := &Compactor{
-		opts: o, policy: newPolicy(o), plan: plan.Make, journal: newJournal(), noOps: newNoOpJobs(), unread: newUnread(),
+		opts: o, policy: newPolicy(o.Retention, o.DefaultKeep, o.TenantKeep, o.Rules), plan: plan.Make, journal: newJournal(), noOps: newNoOpJobs(),
 		poke: make(chan struct{}, 1), working: make(chan struct{}, 1),
 	}
 	c.executor = merge.New(merge.Options{
@@ -56,7 +56,9 @@ func New(o Options) (*Compactor, error) {
 		Duty: o.Duty, DutyUnderLoad: o.DutyUnderLoad, Now: o.Now,
 	})
 	c.metrics = newMetrics(o.Registerer, c)
-	c.quarantine = &quarantine{catalog: o.Catalog, metrics: c.metrics}
+	refused := func(step string) { c.metrics.refused.WithLabelValues(step).Inc() }
+	c.collector = NewCollector(o.Catalog, o.Bucket, o.Collect, o.Orphans, refused, o.Registerer)
+	c.scrubber = NewScrubber(o.Catalog, o.Bucket, c.now, o.Registerer)
 	return c, nil
 }
 
@@ -104,6 +106,26 @@ func (c *Compactor) loop(ctx context.Context, g *errgroup.Group, name string, ev
 		}
 		return nil
 	})
+}
+
+// Collect deletes the objects of files that were removed long enough before now;
+// see collect.Collector.
+func (c *Compactor) Collect(ctx context.Context, now time.Time) error {
+	return c.noted(stepCollect, c.collector.Collect(ctx, now))
+}
+
+// CollectOrphans deletes objects that the catalog never knew; see
+// collect.Collector.
+func (c *Compactor) CollectOrphans(ctx context.Context, now time.Time) error {
+	return c.noted(stepOrphans, c.collector.CollectOrphans(ctx, now))
+}
+
+// noted returns err and notes the success of a step if there is none.
+func (c *Compactor) noted(step string, err error) error {
+	if err == nil {
+		c.journal.done(step, c.now())
+	}
+	return err
 }
 
 // retain is Expire, and the end of deletes that are done.

@@ -305,7 +305,7 @@ func TestCleanTombstonesEndsDeletesOfWhatIsGone(t *testing.T) {
 func TestCleanTombstonesSaysWhatItCannotClean(t *testing.T) {
 	y := newTestNode(t, nil)
 	f := y.add(nil)[0]
-	y.must(y.quarantine.add(t.Context(), &f, "test"))
+	y.must(y.catalog.Quarantine(t.Context(), f.ID, "test"))
 	y.commit(catalog.Edit{Tombstones: []catalog.Tombstone{{
 		ID: "d", Tenant: "default", Cause: catalog.Deleted, Matchers: compacttest.Selector(t, "a", ".*"), MinT: 0, MaxT: y.now.UnixMilli(), Created: 1,
 	}}})

@@ -53,7 +53,7 @@ func TestExpireHidesOldRowsOfEveryKind(t *testing.T) {
 
 // A sample would otherwise be gone at the age up to which its rule keeps it.
 func TestWhatIsExactlyAsOldAsTheRuleIsKept(t *testing.T) {
-	p := newPolicy(Options{})
+	p := policyOf(Options{})
 	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC) // A whole minute, hour and half a day.
 	for _, keep := range []time.Duration{time.Hour, 100 * time.Minute, 100 * time.Hour} {
 		if got := p.cutoff(keep, now); got >= now.Add(-keep).UnixMilli() {

@@ -54,32 +54,6 @@ type Options struct {
 	Scrub        ScrubOptions
 }
 
-// Retain keeps matching series for a time.
-type Retain struct {
-	Tenant   series.Tenant // "": every tenant.
-	Matchers plan.Selector // Not empty: how long to keep everything is DefaultKeep.
-	Keep     time.Duration // 0: for ever.
-}
-
-// CollectOptions steer how objects of removed files are deleted.
-type CollectOptions struct {
-	Interval time.Duration
-	Grace    time.Duration // Between a removal and the deletion; longer than LongestQuery.
-	// MaxShare, 0 … 1: nothing is deleted if it would be more than this share of all
-	// bytes and more than MinFiles files, files that others took the place of not
-	// counted.
-	MaxShare float64
-	MinFiles int // Less than a compacted store has: a few files a bucket and month.
-}
-
-// OrphanOptions steer the search for objects that the catalog does not know.
-type OrphanOptions struct {
-	Interval time.Duration // Between listings; 0: none.
-	// Age is how old an object must be to be suspected, and how long it must have
-	// been suspected to be deleted.
-	Age time.Duration
-}
-
 // ScrubOptions steer how files are read again.
 type ScrubOptions struct {
 	BytesPerSecond int64         // 0: no scrub.

@@ -12,7 +12,7 @@ import (
 // quarantine is the catalog's list of damaged files, as metrics show it.
 type quarantine struct {
 	catalog *catalog.Catalog
-	metrics *metrics
+	metrics *scrubMetrics
 
 	mu   sync.Mutex // Guards list.
 	list []catalog.Quarantined

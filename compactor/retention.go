@@ -14,6 +14,13 @@ import (
 	"herringbone/storage/series"
 )
 
+// Retain keeps matching series for a time.
+type Retain struct {
+	Tenant   series.Tenant // "": every tenant.
+	Matchers plan.Selector // Not empty: how long to keep everything is DefaultKeep.
+	Keep     time.Duration // 0: for ever.
+}
+
 // policy says how long what is kept. It is pure and never changes.
 type policy struct {
 	rules  []Retain
@@ -25,15 +32,18 @@ type policy struct {
 // defaultRule names the tombstone of what no rule matches.
 const defaultRule = "default"
 
-func newPolicy(o Options) *policy {
-	p := &policy{rules: o.Retention, keep: o.DefaultKeep, tenant: o.TenantKeep, step: 1}
-	for _, r := range o.Rules {
+// newPolicy returns the policy of these rules, and of how long what no rule matches
+// is kept, in general and by tenant. Nothing expires inside of a bucket of one of
+// the rules of downsampling.
+func newPolicy(rules []Retain, keep time.Duration, byTenant map[series.Tenant]time.Duration, downsampling []plan.Rule) *policy {
+	p := &policy{rules: rules, keep: keep, tenant: byTenant, step: 1}
+	for _, r := range downsampling {
 		p.step = leastMultiple(p.step, r.Resolution)
 	}
 	return p
 }
 
-// horizon is one rule at one moment: matching series are hidden up to MaxT.
+// horizon is one rule at one time: matching series are hidden up to MaxT.
 type horizon struct {
 	Rule     string // Names it in tombstones: the selector, or "default".
 	Keep     time.Duration

@@ -84,7 +84,7 @@ func TestCutoffIsNeverTooLateAndWholeBuckets(t *testing.T) {
 	for range 2000 {
 		keep := time.Duration(1+r.Int64N(int64(3*365*hours)/1e6)) * time.Millisecond
 		now := time.UnixMilli(r.Int64N(4e12) - 1e12)
-		p := newPolicy(Options{Rules: []plan.Rule{{Resolution: 5 * 60e3}, {Resolution: 90 * 60e3}, {Resolution: 3600e3}}})
+		p := policyOf(Options{Rules: []plan.Rule{{Resolution: 5 * 60e3}, {Resolution: 90 * 60e3}, {Resolution: 3600e3}}})
 		maxT := p.cutoff(keep, now)
 		late := now.UnixMilli() - keep.Milliseconds() - maxT
 		if late <= 0 || late > max(keep.Milliseconds()/100, 60e3)+p.step {
@@ -463,4 +463,8 @@ func definition(rules []Retain, keep time.Duration, ls labels.Labels) time.Durat
 		return keep
 	}
 	return shortest
+}
+
+func policyOf(o Options) *policy {
+	return newPolicy(o.Retention, o.DefaultKeep, o.TenantKeep, o.Rules)
 }

@@ -71,7 +71,7 @@ func (c *Compactor) planned(ctx context.Context, r round) ([]plan.Job, *catalog.
 	if err := c.opts.Catalog.Refresh(ctx); err != nil {
 		return nil, nil, fmt.Errorf("plan: %w", err)
 	}
-	set, err := c.quarantine.ids(ctx)
+	set, err := c.scrubber.Quarantined(ctx)
 	if err != nil {
 		return nil, nil, fmt.Errorf("plan: %w", err)
 	}
@@ -145,7 +145,7 @@ func (c *Compactor) recordOutcome(ctx context.Context, tries *backoff, j plan.Jo
 	case err == nil:
 		tries.succeeded(j)
 		for _, f := range j.FilesRead() {
-			c.unread.succeeded(f.ID)
+			c.scrubber.WasRead(f.ID)
 		}
 		return nil
 	case ctx.Err() != nil:
@@ -156,10 +156,10 @@ func (c *Compactor) recordOutcome(ctx context.Context, tries *backoff, j plan.Jo
 		return nil
 	case errors.As(err, &damaged):
 		tries.lost(j, c.now()) // The next plan leaves the file out.
-		return c.setAside(ctx, damaged.File, damaged.Err.Error())
+		return c.scrubber.SetAside(ctx, damaged.File, damaged.Err.Error())
 	case errors.As(err, &unreadable):
 		tries.failed(j, c.now())
-		return c.unreadable(ctx, unreadable.File, err)
+		return c.scrubber.Unreadable(ctx, unreadable.File, err)
 	default:
 		tries.failed(j, c.now())
 		return err

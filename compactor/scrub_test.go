@@ -101,7 +101,7 @@ func TestScrubDoesNotBlameWhatWasRemovedMeanwhile(t *testing.T) {
 	f := y.add(nil)[0]
 	y.remove(f)
 	y.must(y.bucket.Delete(t.Context(), f.Name))
-	y.must(y.pass(t.Context(), &f, verdict{what: "its object is missing"}))
+	y.must(y.scrubber.pass(t.Context(), &f, verdict{what: "its object is missing"}))
 	if got := y.quarantined(); got != nil {
 		t.Errorf("in quarantine: %v", got)
 	}
@@ -111,7 +111,10 @@ func TestScrubNamesABoundedNumberOfFiles(t *testing.T) {
 	y := newTestNode(t, nil)
 	for range namesMost + 5 {
 		f := y.add(nil)[0]
-		y.must(y.quarantine.add(t.Context(), &f, "test"))
+		y.must(y.catalog.Quarantine(t.Context(), f.ID, "test"))
+	}
+	if _, err := y.scrubber.Quarantined(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 	if n := y.metric("herringbone_compactor_quarantined_file"); n != namesMost {
 		t.Errorf("%v files named", n)

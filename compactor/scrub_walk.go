@@ -5,92 +5,84 @@ import (
 	"errors"
 	"fmt"
 	"syscall"
+	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"herringbone/storage/bucket"
 	"herringbone/storage/catalog"
 )
 
-// scrubLoop reads one file after the other until ctx ends.
-func (c *Compactor) scrubLoop(ctx context.Context) {
-	s := newScrub(c.opts.Scrub.BytesPerSecond)
-	for ctx.Err() == nil {
-		more := true
-		err := guarded("scrub", func() (err error) {
-			more, err = c.scrubOne(ctx, s)
-			return err
-		})
-		if err != nil && ctx.Err() == nil {
-			c.metrics.scrubErrors.Inc()
-			c.opts.log().Error("scrub found trouble", "err", err)
-		}
-		if !more {
-			wait(ctx, max(c.opts.Interval, s.began.Add(c.opts.Scrub.Interval).Sub(c.now())), nil)
-			c.refresh(ctx)
-		}
-	}
+// Scrubber reads files again, compares them with their checksums, and keeps the
+// list of those that are damaged. Its methods may be called from any goroutine.
+type Scrubber struct {
+	catalog    *catalog.Catalog
+	bucket     bucket.Bucket
+	now        func() time.Time
+	metrics    *scrubMetrics
+	quarantine *quarantine
+	unread     *unread
 }
 
-// refresh looks for what others have committed. If it cannot, the next round
-// says so, and the scrub walks over what was there.
-func (c *Compactor) refresh(ctx context.Context) { _ = c.opts.Catalog.Refresh(ctx) }
-
-// Scrub reads every live file once, at the rate of the options. Damage is put in
-// quarantine; what was not known is returned as an error that names the files.
-func (c *Compactor) Scrub(ctx context.Context) error {
-	if err := c.opts.Catalog.Refresh(ctx); err != nil {
-		return fmt.Errorf("scrub: %w", err)
-	}
-	s := newScrub(c.opts.Scrub.BytesPerSecond)
-	var errs []error
-	for {
-		more, err := c.scrubOne(ctx, s)
-		if err != nil {
-			errs = append(errs, err)
-		}
-		if !more || ctx.Err() != nil {
-			return errors.Join(errs...)
-		}
-	}
+// NewScrubber makes a Scrubber; now is the clock.
+func NewScrubber(c *catalog.Catalog, b bucket.Bucket, now func() time.Time, reg prometheus.Registerer) *Scrubber {
+	m := newScrubMetrics(reg)
+	return &Scrubber{catalog: c, bucket: b, now: now, metrics: m, quarantine: &quarantine{catalog: c, metrics: m}, unread: newUnread()}
 }
 
-// scrubOne reads the next file and reports whether there was one; if not, the
+// Quarantined reads the IDs of the files that are set aside.
+func (x *Scrubber) Quarantined(ctx context.Context) (map[string]bool, error) {
+	return x.quarantine.ids(ctx)
+}
+
+// LastQuarantined is the list of files that are set aside, as it was read last. It
+// is shared: do not modify it.
+func (x *Scrubber) LastQuarantined() []catalog.Quarantined { return x.quarantine.last() }
+
+// WasRead notes that a file could be read: earlier failures do not count any more.
+func (x *Scrubber) WasRead(id string) { x.unread.succeeded(id) }
+
+// Began is when the walk began; zero before the first.
+func (s *scrub) Began() time.Time { return s.began }
+
+// ScrubOne reads the next file and reports whether there was one; if not, the
 // next call begins anew. The error names damage that was not known before, or
 // says what kept it from looking; the walk goes on behind the file in any case.
-func (c *Compactor) scrubOne(ctx context.Context, s *scrub) (bool, error) {
-	snapshot := c.opts.Catalog.Snapshot()
+func (x *Scrubber) ScrubOne(ctx context.Context, s *scrub) (bool, error) {
+	snapshot := x.catalog.Snapshot()
 	if s.after == "" {
-		s.began = c.now()
-		c.metrics.scrubBegan(snapshot)
+		s.began = x.now()
+		x.metrics.scrubBegan(snapshot)
 	}
 	f := s.next(snapshot)
 	if f == nil {
 		s.after = ""
-		c.journal.done(stepScrub, c.now())
 		return false, nil
 	}
 	s.after = f.ID
-	v, err := s.read(ctx, c.opts.Bucket, f)
-	c.metrics.scrubbed(f, v.bytes)
+	v, err := s.read(ctx, x.bucket, f)
+	x.metrics.scrubbed(f, v.bytes)
 	switch {
 	case errors.Is(err, syscall.EIO):
-		return true, c.unreadable(ctx, f, err)
+		return true, x.Unreadable(ctx, f, err)
 	case err != nil:
 		return true, err
 	}
-	c.unread.succeeded(f.ID)
-	return true, c.pass(ctx, f, v)
+	x.unread.succeeded(f.ID)
+	return true, x.pass(ctx, f, v)
 }
 
 // pass acts on what reading a file told.
-func (c *Compactor) pass(ctx context.Context, f *catalog.File, v verdict) error {
-	known, err := c.quarantine.has(ctx, f.ID)
+func (x *Scrubber) pass(ctx context.Context, f *catalog.File, v verdict) error {
+	known, err := x.quarantine.has(ctx, f.ID)
 	if err != nil {
 		return err
 	}
 	switch {
 	case v.what == "" && known:
-		err = c.quarantine.acquit(ctx, f)
+		err = x.quarantine.acquit(ctx, f)
 	case v.what != "" && !known:
-		err = c.setAside(ctx, f, v.what)
+		err = x.SetAside(ctx, f, v.what)
 	}
 	if err != nil {
 		return fmt.Errorf("scrub %s: %w", f.Name, err)
@@ -98,17 +90,17 @@ func (c *Compactor) pass(ctx context.Context, f *catalog.File, v verdict) error 
 	return nil
 }
 
-// setAside puts a file that was found damaged in quarantine, and returns an error
-// that says so. A file that is not live any more is none: its object may be
-// gone rightly.
-func (c *Compactor) setAside(ctx context.Context, f *catalog.File, what string) error {
-	if err := c.opts.Catalog.Refresh(ctx); err != nil {
+// SetAside puts a file that was found damaged in quarantine, and returns an error
+// that says so. A file that is not live any more is none: its object may
+// have been deleted rightly.
+func (x *Scrubber) SetAside(ctx context.Context, f *catalog.File, what string) error {
+	if err := x.catalog.Refresh(ctx); err != nil {
 		return err
 	}
-	if !isLive(c.opts.Catalog.Snapshot(), f) {
+	if !isLive(x.catalog.Snapshot(), f) {
 		return nil
 	}
-	if err := c.quarantine.add(ctx, f, what); err != nil {
+	if err := x.quarantine.add(ctx, f, what); err != nil {
 		return err
 	}
 	return fmt.Errorf("file %s is damaged: %s; it is set aside and queries that need it fail", f.Name, what)

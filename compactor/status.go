@@ -5,8 +5,6 @@ import (
 	"time"
 
 	prommodel "github.com/prometheus/common/model"
-
-	"herringbone/storage/catalog"
 )
 
 // Status is what the compactor knows of itself and its catalog at one moment.
@@ -45,33 +43,6 @@ type QuarantineRecord struct {
 	Name  string    `json:"name"`
 	What  string    `json:"what"`
 	Found time.Time `json:"found"`
-}
-
-// Status does no I/O: what others changed is in it after the next round.
-func (c *Compactor) Status() Status {
-	snapshot := c.opts.Catalog.Snapshot()
-	s := Status{
-		Node: c.opts.Node, Time: c.now().UTC(), Version: snapshot.Version(), Levels: levelsOf(snapshot),
-		Retention: []RetentionRecord{}, Tombstones: []ReceiptRecord{}, Quarantined: []QuarantineRecord{},
-	}
-	c.journal.show(&s)
-	for _, t := range snapshot.Tenants() {
-		hiddenUntil := map[string]int64{}
-		for _, ts := range snapshot.Tombstones(t) {
-			if ts.Cause == catalog.Expired {
-				hiddenUntil[ts.Rule] = ts.MaxT
-			} else {
-				s.Tombstones = append(s.Tombstones, receiptOf(ts))
-			}
-		}
-		for _, h := range c.policy.horizons(t, c.now()) {
-			s.Retention = append(s.Retention, retentionRecord(string(t), h, hiddenUntil))
-		}
-	}
-	for _, q := range c.quarantine.last() {
-		s.Quarantined = append(s.Quarantined, QuarantineRecord{ID: q.ID, Name: q.Name, What: q.What, Found: time.UnixMilli(q.At).UTC()})
-	}
-	return s
 }
 
 func retentionRecord(tenant string, h horizon, hiddenUntil map[string]int64) RetentionRecord {

@@ -21,15 +21,15 @@ var statusCSS string
 
 // StatusHandler answers with the Status as JSON, in the envelope of Prometheus'
 // API.
-func (c *Compactor) StatusHandler() http.Handler {
+func StatusHandler(from func() Status) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		respond(w, http.StatusOK, envelope{Status: "success", Data: c.Status()})
+		respond(w, http.StatusOK, envelope{Status: "success", Data: from()})
 	})
 }
 
 // Page answers with the Status as HTML, without scripts. It expects PageStyle as
 // compactor.css beside it.
-func (c *Compactor) Page() http.Handler {
+func Page(from func() Status) http.Handler {
 	page := template.Must(template.New("status").Funcs(template.FuncMap{
 		"bytes": humanBytes,
 		"time":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") },
@@ -38,13 +38,13 @@ func (c *Compactor) Page() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'")
-		// The only possible error is that the client has gone.
-		_ = page.Execute(w, c.Status())
+		// The only possible error is that the client has disconnected.
+		_ = page.Execute(w, from())
 	})
 }
 
 // PageStyle is the style sheet of Page.
-func (c *Compactor) PageStyle() http.Handler {
+func PageStyle() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.ServeContent(w, r, "compactor.css", time.Time{}, strings.NewReader(statusCSS))
 	})
@@ -91,7 +91,7 @@ func respond(w http.ResponseWriter, code int, e envelope) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	_, _ = w.Write(append(body, '\n')) // The client may be gone.
+	_, _ = w.Write(append(body, '\n')) // The client may have disconnected.
 }
 
 func respondError(w http.ResponseWriter, code int, kind string, err error) {

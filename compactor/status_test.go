@@ -29,7 +29,7 @@ func busyYard(t *testing.T) *testNode {
 	})
 	y.add(nil, y.on(40, 1))
 	bad := y.add(func(f *catalog.File) { f.Partition = name(1) })[0]
-	y.must(y.quarantine.add(t.Context(), &bad, "page 3 <i>"))
+	y.must(y.catalog.Quarantine(t.Context(), bad.ID, "page 3 <i>"))
 	y.must(y.Expire(t.Context(), y.now))
 	y.must(y.Settle(t.Context()))
 	y.commit(catalog.Edit{Tombstones: []catalog.Tombstone{{
@@ -46,7 +46,7 @@ func get(h http.Handler, path string) *httptest.ResponseRecorder {
 
 func TestStatusAsJSON(t *testing.T) {
 	y := busyYard(t)
-	w := get(y.StatusHandler(), "/api/v1/status/compactor")
+	w := get(StatusHandler(y.Status), "/api/v1/status/compactor")
 	var got struct {
 		Status string
 		Data   Status
@@ -75,7 +75,7 @@ func TestStatusAsJSON(t *testing.T) {
 
 func TestStatusAsAPage(t *testing.T) {
 	y := busyYard(t)
-	w := get(y.Page(), "/compactor")
+	w := get(Page(y.Status), "/compactor")
 	page := w.Body.String()
 	for _, want := range []string{"</html>", "page 3 &lt;i&gt;", "&lt;b&gt;", "2 files, 20 rows", `href="compactor.css"`, "merge"} {
 		if !strings.Contains(page, want) {
@@ -85,17 +85,17 @@ func TestStatusAsAPage(t *testing.T) {
 	if csp := w.Header().Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'self'") || strings.Contains(page, "<script") || strings.Contains(page, "style=") {
 		t.Errorf("the page needs more than its policy %q allows", csp)
 	}
-	if css := get(y.PageStyle(), "/compactor.css"); !strings.HasPrefix(css.Header().Get("Content-Type"), "text/css") {
+	if css := get(PageStyle(), "/compactor.css"); !strings.HasPrefix(css.Header().Get("Content-Type"), "text/css") {
 		t.Errorf("the style is %v", css.Header())
 	}
 }
 
 func TestStatusOfNothing(t *testing.T) {
 	y := newTestNode(t, nil)
-	if w := get(y.StatusHandler(), "/"); w.Code != http.StatusOK || strings.Contains(w.Body.String(), "null") {
+	if w := get(StatusHandler(y.Status), "/"); w.Code != http.StatusOK || strings.Contains(w.Body.String(), "null") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
-	if w := get(y.Page(), "/"); !strings.Contains(w.Body.String(), "</html>") {
+	if w := get(Page(y.Status), "/"); !strings.Contains(w.Body.String(), "</html>") {
 		t.Errorf("the page is cut off: %s", w.Body)
 	}
 }
@@ -190,7 +190,7 @@ func TestDroppedAndAggregatedAreTwoFigures(t *testing.T) {
 		t.Errorf("in the history: %d dropped, %d aggregated", r.Dropped, r.Aggregated)
 	}
 	w := httptest.NewRecorder()
-	y.Page().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	Page(y.Status).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 	if !strings.Contains(w.Body.String(), "3 dropped, 40 aggregated") {
 		t.Error("the page does not tell them apart")
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // readsTried is how often in a row reading a file may fail before it is set aside
-// like a damaged one. Once may be a cable; a sector that is gone fails for ever,
+// like a damaged one. Once may be a cable; a sector that is lost fails for ever,
 // and with it every job that has the file.
 const readsTried = 3
 
@@ -40,12 +40,12 @@ func (u *unread) succeeded(id string) {
 	delete(u.times, id)
 }
 
-// unreadable acts on an error of the disk while f was read, and returns what
+// Unreadable acts on an error of the disk while f was read, and returns what
 // people should know. The scrub acquits the file when it can be read again.
-func (c *Compactor) unreadable(ctx context.Context, f *catalog.File, err error) error {
-	known, asked := c.quarantine.has(ctx, f.ID)
-	if asked != nil || known || !c.unread.failed(f.ID) {
+func (x *Scrubber) Unreadable(ctx context.Context, f *catalog.File, err error) error {
+	known, asked := x.quarantine.has(ctx, f.ID)
+	if asked != nil || known || !x.unread.failed(f.ID) {
 		return err
 	}
-	return c.setAside(ctx, f, fmt.Sprintf("the disk could not read it %d times in a row: %v", readsTried, err))
+	return x.SetAside(ctx, f, fmt.Sprintf("the disk could not read it %d times in a row: %v", readsTried, err))
 }

@@ -49,6 +49,12 @@ func (f Factory) GaugeFunc(name, help string, value func() float64) {
 	f.auto.NewGaugeFunc(prometheus.GaugeOpts{Name: f.prefix + name, Help: help}, value)
 }
 
+// LabeledGaugeFunc is GaugeFunc for one of several gauges of a name, which differ
+// by the values of their labels.
+func (f Factory) LabeledGaugeFunc(name, help string, labels prometheus.Labels, value func() float64) {
+	f.auto.NewGaugeFunc(prometheus.GaugeOpts{Name: f.prefix + name, Help: help, ConstLabels: labels}, value)
+}
+
 // Histogram makes a histogram with these upper bounds of its buckets.
 func (f Factory) Histogram(name, help string, buckets []float64) prometheus.Histogram {
 	return f.auto.NewHistogram(prometheus.HistogramOpts{Name: f.prefix + name, Help: help, Buckets: buckets})

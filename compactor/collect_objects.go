@@ -22,11 +22,11 @@ const collectBatch = 200
 //
 // It refuses all of it, with an error that wraps ErrRefused and names the
 // setting, if it is suspiciously much at once.
-func (c *Compactor) Collect(ctx context.Context, now time.Time) error {
-	if err := c.opts.Catalog.Refresh(ctx); err != nil {
+func (c *Collector) Collect(ctx context.Context, now time.Time) error {
+	if err := c.catalog.Refresh(ctx); err != nil {
 		return fmt.Errorf("collect: %w", err)
 	}
-	due, err := c.opts.Catalog.Deleted(ctx, now.Add(-c.opts.Collect.Grace), collectMost)
+	due, err := c.catalog.Deleted(ctx, now.Add(-c.objects.Grace), collectMost)
 	if err != nil {
 		return fmt.Errorf("collect: %w", err)
 	}
@@ -40,27 +40,26 @@ func (c *Compactor) Collect(ctx context.Context, now time.Time) error {
 		}
 		due = due[n:]
 	}
-	c.journal.done(stepCollect, c.now())
 	return nil
 }
 
 // collect deletes some objects and forgets their files, also when not all could
 // be deleted.
-func (c *Compactor) collect(ctx context.Context, due []catalog.DeletedFile) error {
-	var gone []string
+func (c *Collector) collect(ctx context.Context, due []catalog.DeletedFile) error {
+	var deleted []string
 	var errs []error
 	for i := range due {
 		f := &due[i]
-		if err := c.opts.Bucket.Delete(ctx, f.Name); err != nil {
+		if err := c.bucket.Delete(ctx, f.Name); err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		gone = append(gone, f.ID)
+		deleted = append(deleted, f.ID)
 		c.metrics.collectedFiles.Inc()
 		c.metrics.collectedBytes.Add(float64(f.Size))
 	}
-	if len(gone) > 0 {
-		errs = append(errs, c.opts.Catalog.Purge(ctx, gone))
+	if len(deleted) > 0 {
+		errs = append(errs, c.catalog.Purge(ctx, deleted))
 	}
 	return errors.Join(errs...)
 }
@@ -68,8 +67,8 @@ func (c *Compactor) collect(ctx context.Context, due []catalog.DeletedFile) erro
 // checkDue is an error if too large a share of all bytes would be deleted. Files
 // that others took the place of do not count: of them, compaction alone makes
 // any share.
-func (c *Compactor) checkDue(ctx context.Context, due []catalog.DeletedFile) error {
-	s := c.opts.Catalog.Snapshot()
+func (c *Collector) checkDue(ctx context.Context, due []catalog.DeletedFile) error {
+	s := c.catalog.Snapshot()
 	count, bytes, looked := 0, int64(0), int64(0)
 	for i := range due {
 		f := &due[i].File
@@ -79,10 +78,10 @@ func (c *Compactor) checkDue(ctx context.Context, due []catalog.DeletedFile) err
 			bytes += f.Size
 		}
 	}
-	if count <= c.opts.Collect.MinFiles {
+	if count <= c.objects.MinFiles {
 		return nil
 	}
-	t, err := c.opts.Catalog.Totals(ctx)
+	t, err := c.catalog.Totals(ctx)
 	if err != nil {
 		return err
 	}
@@ -90,13 +89,13 @@ func (c *Compactor) checkDue(ctx context.Context, due []catalog.DeletedFile) err
 	if len(due) == collectMost { // There are more; take them for like these.
 		bytes = int64(float64(bytes) / float64(looked) * float64(t.RemovedBytes))
 	}
-	if float64(bytes) <= c.opts.Collect.MaxShare*float64(all) {
+	if float64(bytes) <= c.objects.MaxShare*float64(all) {
 		return nil
 	}
-	c.metrics.refused.WithLabelValues("collect").Inc()
+	c.refused("collect")
 	return fmt.Errorf("%d files with %.0f %% of all bytes are due; at most %.0f %% of more than %d files at once are allowed by collection.max_share (Collect.MaxShare) "+
 		"and collection.min_files, so none is deleted: if it is meant, raise the share for a while: %w",
-		count, 100*float64(bytes)/float64(all), 100*c.opts.Collect.MaxShare, c.opts.Collect.MinFiles, ErrRefused)
+		count, 100*float64(bytes)/float64(all), 100*c.objects.MaxShare, c.objects.MinFiles, ErrRefused)
 }
 
 // replaced reports whether a live file of the same partition, on the same days,
