@@ -38,18 +38,27 @@ var (
 		"storage/deletes":  {"storage/memory", "storage/files", "storage/series", "storage/aggregate", "storage/catalog", "storage/block", "storage/instrument"},
 		"storage/fsck":     append([]string{"storage/files"}, foundation...),
 
-		"storage":   append([]string{"storage/memory", "storage/files", "storage/ingester", "storage/querier", "storage/deletes", "storage/fsck"}, foundation...),
-		"compactor": foundation,
+		"storage":             append([]string{"storage/memory", "storage/files", "storage/ingester", "storage/querier", "storage/deletes", "storage/fsck"}, foundation...),
+		"compactor/plan":      {"storage/series", "storage/catalog"},
+		"compactor/merge":     append([]string{"compactor/plan", "compactor/compacttest"}, foundation...),
+		"compactor/retention": {"compactor/plan", "storage/series", "storage/catalog"},
+		"compactor/collect":   {"compactor/plan", "storage/catalog", "storage/bucket", "storage/instrument"},
+		"compactor/scrub":     {"storage/series", "storage/catalog", "storage/bucket", "storage/instrument"},
+		"compactor/status":    {"compactor/plan", "compactor/merge", "compactor/retention", "storage/series", "storage/catalog"},
+		// Rigs of tests.
+		"compactor/compacttest": append([]string{"compactor/plan"}, foundation...),
+
+		"compactor": append([]string{"compactor/plan", "compactor/merge", "compactor/retention", "compactor/collect", "compactor/scrub", "compactor/status", "compactor/compacttest"}, foundation...),
 		"remote":    foundation,
 		"promql":    foundation,
 		"sql":       foundation,
 		"ring":      foundation,
 
-		"adapter":       append([]string{"adapter/bench", "adapter/shell", "adapter/simulate", "storage", "storage/fsck", "compactor", "remote", "promql", "sql", "ring"}, foundation...),
+		"adapter":       append([]string{"adapter/bench", "adapter/shell", "adapter/simulate", "storage", "storage/fsck", "compactor/plan", "compactor/retention", "compactor/collect", "compactor/status", "compactor", "remote", "promql", "sql", "ring"}, foundation...),
 		"adapter/bench": append([]string{"sql"}, vocabulary...), // DuckDB, to compare with.
 		"adapter/shell": append([]string{"sql"}, vocabulary...), // The formats of answers.
 		// A node under a clock of its own.
-		"adapter/simulate": append([]string{"adapter/bench", "storage", "compactor", "remote", "promql"}, foundation...),
+		"adapter/simulate": append([]string{"adapter/bench", "storage", "compactor", "compactor/plan", "compactor/retention", "remote", "promql"}, foundation...),
 	}
 )
 

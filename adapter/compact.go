@@ -14,6 +14,7 @@ import (
 
 	"herringbone/compactor"
 	"herringbone/compactor/plan"
+	"herringbone/compactor/status"
 	"herringbone/promql"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
@@ -84,7 +85,7 @@ const mostDue = 20000
 
 // writeRule says up to when a rule of retention hides samples, and which files
 // may hold such.
-func writeRule(b *strings.Builder, s *catalog.Snapshot, r compactor.RetentionRecord) error {
+func writeRule(b *strings.Builder, s *catalog.Snapshot, r status.RetentionRecord) error {
 	fmt.Fprintf(b, "tenant %s, %s, kept %s: ", r.Tenant, r.Rule, r.Keep)
 	if r.Cutoff == nil {
 		b.WriteString("nothing expires.\n")

@@ -8,7 +8,9 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"herringbone/compactor"
+	"herringbone/compactor/collect"
 	"herringbone/compactor/plan"
+	"herringbone/compactor/retention"
 	"herringbone/promql"
 	"herringbone/storage/bucket"
 	"herringbone/storage/catalog"
@@ -56,11 +58,11 @@ func (c Config) compactorOptions() (compactor.Options, error) {
 	o.DefaultKeep = time.Duration(c.Storage.Retention)
 	o.RetentionInterval, o.MaxExpireShare = time.Duration(c.Retention.Interval), c.Retention.MaxShare
 	o.LongestQuery = time.Duration(max(c.Query.Timeout, c.SQL.MaxTimeout))
-	o.Collect = compactor.CollectOptions{
+	o.Collect = collect.Options{
 		Interval: time.Duration(c.Collection.Interval), Grace: time.Duration(c.Collection.Grace),
 		MaxShare: c.Collection.MaxShare, MinFiles: c.Collection.MinFiles,
 	}
-	o.Orphans = compactor.OrphanOptions{Interval: time.Duration(c.Collection.OrphanInterval), Age: time.Duration(c.Collection.OrphanAge)}
+	o.Orphans = collect.OrphanOptions{Interval: time.Duration(c.Collection.OrphanInterval), Age: time.Duration(c.Collection.OrphanAge)}
 	o.Scrub = compactor.ScrubOptions{BytesPerSecond: int64(c.Scrub.Rate), Interval: time.Duration(c.Scrub.Interval)}
 	o.Node = c.Storage.options("data").Node
 	var err error
@@ -82,8 +84,8 @@ func (s CompactionConfig) levels() plan.Levels {
 }
 
 // retain reads the rules of retention.
-func (s StorageConfig) retain() ([]compactor.Retain, error) {
-	var rules []compactor.Retain
+func (s StorageConfig) retain() ([]retention.Rule, error) {
+	var rules []retention.Rule
 	had := map[string]int{}
 	for i, r := range s.RetentionRules {
 		key := fmt.Sprintf("configuration key storage.retention_rules[%d]", i)
@@ -105,8 +107,8 @@ func (s StorageConfig) retain() ([]compactor.Retain, error) {
 // a slip of the unit would take them away at once.
 const minKeep = Duration(time.Hour)
 
-func (r RetentionRule) retain(key string) (compactor.Retain, error) {
-	none := compactor.Retain{}
+func (r RetentionRule) retain(key string) (retention.Rule, error) {
+	none := retention.Rule{}
 	if r.Match == "" {
 		return none, fmt.Errorf("%s.match is missing", key)
 	}
@@ -122,7 +124,7 @@ func (r RetentionRule) retain(key string) (compactor.Retain, error) {
 	if _, err := series.ParseTenant(r.Tenant); err != nil && r.Tenant != "" {
 		return none, fmt.Errorf("%s.tenant: %w", key, err)
 	}
-	return compactor.Retain{Tenant: series.Tenant(r.Tenant), Matchers: matchers, Keep: time.Duration(r.Keep)}, nil
+	return retention.Rule{Tenant: series.Tenant(r.Tenant), Matchers: matchers, Keep: time.Duration(r.Keep)}, nil
 }
 
 // sameRule is equal for rules of the same series.

@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"gopkg.in/yaml.v3"
 
-	"herringbone/compactor"
+	"herringbone/compactor/status"
 	"herringbone/promql"
 	"herringbone/remote"
 	"herringbone/storage"
@@ -47,11 +47,11 @@ func (n *node) openServices(c *stores) error {
 	n.children = children
 	a := &api{write: write, query: n.flags.guardAdmin(query.Handler()), sql: sql, flush: s.Flush}
 	if n.compactor != nil {
-		a.compactor, a.compactorPage, a.compactorStyle = compactor.StatusHandler(n.compactor.Status), compactor.Page(n.compactor.Status), compactor.PageStyle()
+		a.compactor, a.compactorPage, a.compactorStyle = status.JSON(n.compactor.Status), status.Page(n.compactor.Status), status.PageStyle()
 		a.maintenance = n.compactor.Maintenance()
 	}
 	if n.flags.adminAPI {
-		a.deletes = compactor.DeletesHandler(c.catalog, func(*http.Request) (series.Tenant, error) { return series.DefaultTenant, nil })
+		a.deletes = status.Deletes(c.catalog, func(*http.Request) (series.Tenant, error) { return series.DefaultTenant, nil })
 	}
 	n.routes.open(a)
 	return nil

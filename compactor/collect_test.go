@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"herringbone/compactor/plan"
 	"herringbone/storage/bucket"
 	"herringbone/storage/catalog"
 )
@@ -127,7 +128,7 @@ func TestCollectRefusesToDeleteTooMuch(t *testing.T) {
 		files := fill(y)
 		y.remove(files[:4]...)
 		err := y.Collect(t.Context(), y.now.Add(2*hours))
-		if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "collection.max_share") {
+		if !errors.Is(err, plan.ErrRefused) || !strings.Contains(err.Error(), "collection.max_share") {
 			t.Fatalf("collected: %v", err)
 		}
 		for _, f := range files {

@@ -9,8 +9,12 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"herringbone/compactor/collect"
 	"herringbone/compactor/merge"
 	"herringbone/compactor/plan"
+	"herringbone/compactor/retention"
+	"herringbone/compactor/scrub"
+	"herringbone/compactor/status"
 	"herringbone/storage/catalog"
 )
 
@@ -25,13 +29,13 @@ type executor interface {
 // compaction wait for each other; the other steps run beside them.
 type Compactor struct {
 	opts      Options
-	policy    *policy
+	policy    *retention.Policy
 	executor  executor
 	plan      func(plan.State) []plan.Job
 	metrics   *metrics
-	collector *Collector
-	scrubber  *Scrubber
-	journal   *journal
+	collector *collect.Collector
+	scrubber  *scrub.Scrubber
+	journal   *status.Journal
 
 	poke    chan struct{} // Asks Run for a round; holds one.
 	working chan struct{} // Holds one while a round is under way.
@@ -47,7 +51,7 @@ func New(o Options) (*Compactor, error) {
 		o.Levels.MemoryBytes = o.MemoryBytes / 4 * 3 // The rest is for outputs.
 	}
 	c := &Compactor{
-		opts: o, policy: newPolicy(o.Retention, o.DefaultKeep, o.TenantKeep, o.Rules), plan: plan.Make, journal: newJournal(), noOps: newNoOpJobs(),
+		opts: o, policy: retention.NewPolicy(o.Retention, o.DefaultKeep, o.TenantKeep, o.Rules), plan: plan.Make, journal: status.NewJournal(), noOps: newNoOpJobs(),
 		poke: make(chan struct{}, 1), working: make(chan struct{}, 1),
 	}
 	c.executor = merge.New(merge.Options{
@@ -57,8 +61,8 @@ func New(o Options) (*Compactor, error) {
 	})
 	c.metrics = newMetrics(o.Registerer, c)
 	refused := func(step string) { c.metrics.refused.WithLabelValues(step).Inc() }
-	c.collector = NewCollector(o.Catalog, o.Bucket, o.Collect, o.Orphans, refused, o.Registerer)
-	c.scrubber = NewScrubber(o.Catalog, o.Bucket, c.now, o.Registerer)
+	c.collector = collect.New(o.Catalog, o.Bucket, o.Collect, o.Orphans, refused, o.Registerer)
+	c.scrubber = scrub.New(o.Catalog, o.Bucket, c.now, o.Registerer)
 	return c, nil
 }
 
@@ -111,19 +115,19 @@ func (c *Compactor) loop(ctx context.Context, g *errgroup.Group, name string, ev
 // Collect deletes the objects of files that were removed long enough before now;
 // see collect.Collector.
 func (c *Compactor) Collect(ctx context.Context, now time.Time) error {
-	return c.noted(stepCollect, c.collector.Collect(ctx, now))
+	return c.noted(status.StepCollect, c.collector.Collect(ctx, now))
 }
 
 // CollectOrphans deletes objects that the catalog never knew; see
 // collect.Collector.
 func (c *Compactor) CollectOrphans(ctx context.Context, now time.Time) error {
-	return c.noted(stepOrphans, c.collector.CollectOrphans(ctx, now))
+	return c.noted(status.StepOrphans, c.collector.CollectOrphans(ctx, now))
 }
 
 // noted returns err and notes the success of a step if there is none.
 func (c *Compactor) noted(step string, err error) error {
 	if err == nil {
-		c.journal.done(step, c.now())
+		c.journal.Done(step, c.now())
 	}
 	return err
 }

@@ -17,6 +17,7 @@ import (
 	"herringbone/compactor/compacttest"
 	"herringbone/compactor/merge"
 	"herringbone/compactor/plan"
+	"herringbone/compactor/retention"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
 )
@@ -348,7 +349,7 @@ func TestOptionsThatCannotWorkAreNamed(t *testing.T) {
 		"DefaultKeep":         func(o *Options) { o.DefaultKeep = -1 },
 		"TenantKeep":          func(o *Options) { o.TenantKeep = map[series.Tenant]time.Duration{"default": -1} },
 		"MaxExpireShare":      func(o *Options) { o.MaxExpireShare = 1.1 },
-		"no matchers":         func(o *Options) { o.Retention = []Retain{{Keep: 1}} },
+		"no matchers":         func(o *Options) { o.Retention = []retention.Rule{{Keep: 1}} },
 		"LongestQuery":        func(o *Options) { o.Collect.Grace = o.LongestQuery },
 		"Collect.Interval":    func(o *Options) { o.Collect.Interval = 0 },
 		"Collect.MaxShare":    func(o *Options) { o.Collect.MaxShare = -1 },

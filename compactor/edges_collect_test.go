@@ -9,6 +9,7 @@ import (
 	"herringbone/compactor/compacttest"
 	"herringbone/compactor/merge"
 	"herringbone/compactor/plan"
+	"herringbone/compactor/status"
 	"herringbone/storage/catalog"
 )
 
@@ -31,7 +32,7 @@ func TestCollectKnowsWhatTookAFilesPlace(t *testing.T) {
 			y := newTestNode(t, func(o *Options) { o.Collect.MinFiles = 3 })
 			removed := fill(y)
 			y.remove(removed...)
-			if err := y.Collect(t.Context(), y.now.Add(2*hours)); !errors.Is(err, ErrRefused) || !y.has(removed[0].Name) {
+			if err := y.Collect(t.Context(), y.now.Add(2*hours)); !errors.Is(err, plan.ErrRefused) || !y.has(removed[0].Name) {
 				t.Errorf("collected: %v", err)
 			}
 		})
@@ -41,16 +42,16 @@ func TestCollectKnowsWhatTookAFilesPlace(t *testing.T) {
 // Amplification would otherwise seem lower with each time that aggregates are made
 // of a file before it is merged.
 func TestAmplificationCountsAFlushedFileOnce(t *testing.T) {
-	l := newJournal()
+	l := status.NewJournal()
 	flushed := &catalog.File{ID: "a", Level: plan.LevelFlushed, Size: 1000}
 	run := func(remove bool, written int64) {
-		id := l.begin(plan.Job{Kind: plan.Merge, Unit: plan.Unit{Day: compacttest.Day, Days: 1}, Inputs: []plan.Input{{File: flushed, Remove: remove}}}, time.Unix(1, 0))
-		l.end(id, merge.Result{Files: []catalog.File{{ID: "x", Level: plan.LevelDay, Size: written}}}, "done", nil, time.Second)
+		id := l.Begin(plan.Job{Kind: plan.Merge, Unit: plan.Unit{Day: compacttest.Day, Days: 1}, Inputs: []plan.Input{{File: flushed, Remove: remove}}}, time.Unix(1, 0))
+		l.End(id, merge.Result{Files: []catalog.File{{ID: "x", Level: plan.LevelDay, Size: written}}}, "done", nil, time.Second)
 	}
 	run(false, 100)
 	run(true, 400)
-	var s Status
-	l.show(&s)
+	var s status.Status
+	l.Show(&s)
 	if s.Amplification != 1.5 {
 		t.Errorf("write amplification is %v: 1000 bytes were flushed and 500 written again", s.Amplification)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"herringbone/compactor/compacttest"
 	"herringbone/compactor/plan"
+	"herringbone/compactor/retention"
 	"herringbone/storage/catalog"
 )
 
@@ -45,7 +46,7 @@ func TestExpireHidesOldRowsOfEveryKind(t *testing.T) {
 		y.add(func(f *catalog.File) { y.on(20, 5)(f); f.Kind = kind })
 		y.must(y.Expire(t.Context(), y.now))
 		stones := y.catalog.Snapshot().Tombstones("default")
-		if len(stones) != 1 || stones[0].MaxT != y.policy.cutoff(10*hours, y.now) {
+		if len(stones) != 1 || stones[0].MaxT != y.policy.Cutoff(10*hours, y.now) {
 			t.Errorf("tombstones of %s: %v", kind, stones)
 		}
 	}
@@ -56,7 +57,7 @@ func TestWhatIsExactlyAsOldAsTheRuleIsKept(t *testing.T) {
 	p := policyOf(Options{})
 	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC) // A whole minute, hour and half a day.
 	for _, keep := range []time.Duration{time.Hour, 100 * time.Minute, 100 * time.Hour} {
-		if got := p.cutoff(keep, now); got >= now.Add(-keep).UnixMilli() {
+		if got := p.Cutoff(keep, now); got >= now.Add(-keep).UnixMilli() {
 			t.Errorf("of %v to be kept, all up to %d ms after that are hidden", keep, got-now.Add(-keep).UnixMilli())
 		}
 	}
@@ -67,13 +68,13 @@ func TestWhatIsExactlyAsOldAsTheRuleIsKept(t *testing.T) {
 func TestTheGuardOfExpireCountsFilesThatStay(t *testing.T) {
 	y := newTestNode(t, func(o *Options) {
 		o.DefaultKeep, o.Collect.MinFiles = 30*hours, 5
-		o.Retention = []Retain{{Matchers: compacttest.Selector(t, "__name__", "kept"), Keep: 0}}
+		o.Retention = []retention.Rule{{Matchers: compacttest.Selector(t, "__name__", "kept"), Keep: 0}}
 	})
 	for range 6 {
 		y.add(y.on(60, 40)) // Of names from a to z: "kept" may be among them.
 	}
 	y.add(y.on(3, 0))
-	if err := y.Expire(t.Context(), y.now); !errors.Is(err, ErrRefused) {
+	if err := y.Expire(t.Context(), y.now); !errors.Is(err, plan.ErrRefused) {
 		t.Errorf("expired: %v", err)
 	}
 	if n := len(y.catalog.Snapshot().Tombstones("default")); n > 0 {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"herringbone/compactor/retention"
+	"herringbone/compactor/status"
 	"herringbone/storage/catalog"
 )
 
@@ -19,10 +21,10 @@ func (c *Compactor) Expire(ctx context.Context, now time.Time) error {
 	s := c.opts.Catalog.Snapshot()
 	var errs []error
 	for _, t := range s.Tenants() {
-		p := c.policy.expiry(s, t, now, guard{share: c.opts.MaxExpireShare, files: c.opts.Collect.MinFiles})
-		if p.refused != nil {
+		p := c.policy.Expiry(s, t, now, retention.Guard{Share: c.opts.MaxExpireShare, Files: c.opts.Collect.MinFiles})
+		if p.Refused != nil {
 			c.metrics.refused.WithLabelValues("expire").Inc()
-			errs = append(errs, p.refused)
+			errs = append(errs, p.Refused)
 		}
 		if err := c.commitExpiry(ctx, p); err != nil && !c.lost(err) {
 			errs = append(errs, fmt.Errorf("expire data of tenant %s: %w", t, err))
@@ -31,7 +33,7 @@ func (c *Compactor) Expire(ctx context.Context, now time.Time) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	c.journal.done(stepExpire, c.now())
+	c.journal.Done(status.StepExpire, c.now())
 	return nil
 }
 
@@ -45,14 +47,14 @@ func (c *Compactor) lost(err error) bool {
 	return false
 }
 
-func (c *Compactor) commitExpiry(ctx context.Context, e expiry) error {
-	for _, edit := range e.edits() {
+func (c *Compactor) commitExpiry(ctx context.Context, e retention.Expiry) error {
+	for _, edit := range e.Edits() {
 		if _, err := c.opts.Catalog.Commit(ctx, edit); err != nil {
 			return err
 		}
 		n := len(edit.Remove)
-		c.metrics.expired(e.remove[:n])
-		e.remove = e.remove[n:]
+		c.metrics.expired(e.Remove[:n])
+		e.Remove = e.Remove[n:]
 	}
 	return nil
 }

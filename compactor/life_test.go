@@ -14,6 +14,7 @@ import (
 
 	"herringbone/compactor/compacttest"
 	"herringbone/compactor/plan"
+	"herringbone/compactor/retention"
 	"herringbone/storage/catalog"
 	"herringbone/storage/fsys"
 	"herringbone/storage/series"
@@ -28,7 +29,7 @@ type lifetime struct {
 	rng   *rand.Rand
 	now   time.Time
 	model compacttest.Flat
-	keeps []Retain
+	keeps []retention.Rule
 	keep  time.Duration
 	n     int // Of samples; each has its own value.
 }
@@ -36,7 +37,7 @@ type lifetime struct {
 func newLifetime(t *testing.T, rng *rand.Rand) *lifetime {
 	l := &lifetime{rig: compacttest.New(t, fsys.OS, filepath.Join(compacttest.Scratch(t), "objects")), rng: rng, model: compacttest.Flat{}, keep: 60 * hours}
 	l.now = time.UnixMilli(compacttest.Day*series.DayMillis + 1).UTC()
-	l.keeps = []Retain{
+	l.keeps = []retention.Rule{
 		{Matchers: compacttest.Selector(t, "a", "0"), Keep: 9 * hours},
 		{Matchers: compacttest.Selector(t, "b", "1"), Keep: 25 * hours},
 		{Matchers: compacttest.Selector(t, "a", "2")},
@@ -119,7 +120,7 @@ func (l *lifetime) remove(t *testing.T) {
 
 func (l *lifetime) expire() error {
 	l.drop(func(ls labels.Labels, at int64) bool {
-		return at <= l.policy.cutoff(definition(l.keeps, l.keep, ls), l.now)
+		return at <= l.policy.Cutoff(definition(l.keeps, l.keep, ls), l.now)
 	})
 	return l.Expire(l.rig.T.Context(), l.now)
 }
@@ -198,7 +199,7 @@ func (l *lifetime) end(t *testing.T) {
 	}
 	for _, r := range receipts {
 		if r.Cause == catalog.Deleted && r.Done == 0 {
-			t.Errorf("delete %s of %s still hides rows", r.ID, selectorText(r.Matchers))
+			t.Errorf("delete %s of %s still hides rows", r.ID, retention.SelectorText(r.Matchers))
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+
+	"herringbone/compactor/plan"
 )
 
 // Maintenance returns, by path, the calls that make the compactor do now what it
@@ -18,7 +20,7 @@ func (c *Compactor) Maintenance() map[string]http.Handler {
 			case errors.Is(err, errJobs):
 				http.Error(w, err.Error(), http.StatusBadRequest)
 				return
-			case errors.Is(err, ErrRefused): // It would be so again: a setting stands against it.
+			case errors.Is(err, plan.ErrRefused): // It would be so again: a setting stands against it.
 				http.Error(w, err.Error(), http.StatusConflict)
 				return
 			case err != nil:

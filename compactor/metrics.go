@@ -8,6 +8,7 @@ import (
 
 	"herringbone/compactor/merge"
 	"herringbone/compactor/plan"
+	"herringbone/compactor/status"
 	"herringbone/storage/catalog"
 	"herringbone/storage/instrument"
 )
@@ -29,15 +30,15 @@ type metrics struct {
 
 func newMetrics(reg prometheus.Registerer, c *Compactor) *metrics {
 	f := instrument.New(reg, "herringbone_compactor_")
-	f.GaugeFunc("backlog_jobs", "Jobs in the last plan.", func() float64 { return float64(c.journal.planOf().Jobs) })
-	f.GaugeFunc("backlog_bytes", "Bytes of the inputs of all jobs in the last plan.", func() float64 { return float64(c.journal.planOf().Bytes) })
-	for _, step := range []string{stepCompact, stepExpire, stepCollect, stepOrphans, stepScrub} {
+	f.GaugeFunc("backlog_jobs", "Jobs in the last plan.", func() float64 { return float64(c.journal.Backlog().Jobs) })
+	f.GaugeFunc("backlog_bytes", "Bytes of the inputs of all jobs in the last plan.", func() float64 { return float64(c.journal.Backlog().Bytes) })
+	for _, step := range []string{status.StepCompact, status.StepExpire, status.StepCollect, status.StepOrphans, status.StepScrub} {
 		f.LabeledGaugeFunc("last_success_timestamp_seconds",
 			"When a step last succeeded: a job, retention, the collector, the search for orphans, a walk of the scrub. 0: not since the start.",
-			prometheus.Labels{"step": step}, func() float64 { return seconds(c.journal.lastOf(step)) })
+			prometheus.Labels{"step": step}, func() float64 { return seconds(c.journal.LastSuccess(step)) })
 	}
 	if reg != nil {
-		reg.MustRegister(&catalogCollector{catalog: c.opts.Catalog})
+		reg.MustRegister(&status.LevelsCollector{Catalog: c.opts.Catalog})
 	}
 	return &metrics{
 		jobs:         f.CounterVec("jobs_total", "Jobs that ended, by kind and result: done, lost_race, damaged_input, stopped, failed.", "kind", "result"),

@@ -8,7 +8,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"herringbone/compactor/collect"
 	"herringbone/compactor/plan"
+	"herringbone/compactor/retention"
 	"herringbone/storage/bucket"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
@@ -39,7 +41,7 @@ type Options struct {
 
 	// Retention has rules for some series. Of all that match a series the shortest
 	// holds; where none matches, DefaultKeep does or what TenantKeep says instead.
-	Retention         []Retain
+	Retention         []retention.Rule
 	DefaultKeep       time.Duration                   // 0: for ever.
 	TenantKeep        map[series.Tenant]time.Duration // Instead of DefaultKeep; 0: for ever.
 	RetentionInterval time.Duration
@@ -49,8 +51,8 @@ type Options struct {
 	MaxExpireShare float64
 
 	LongestQuery time.Duration // No query holds files for longer.
-	Collect      CollectOptions
-	Orphans      OrphanOptions
+	Collect      collect.Options
+	Orphans      collect.OrphanOptions
 	Scrub        ScrubOptions
 }
 
@@ -73,8 +75,8 @@ func DefaultOptions() Options {
 		RetentionInterval: 10 * time.Minute,
 		MaxExpireShare:    0.5,
 		LongestQuery:      30 * time.Minute,
-		Collect:           CollectOptions{Interval: 10 * time.Minute, Grace: time.Hour, MaxShare: 0.5, MinFiles: 10},
-		Orphans:           OrphanOptions{Interval: 24 * time.Hour, Age: 48 * time.Hour},
+		Collect:           collect.Options{Interval: 10 * time.Minute, Grace: time.Hour, MaxShare: 0.5, MinFiles: 10},
+		Orphans:           collect.OrphanOptions{Interval: 24 * time.Hour, Age: 48 * time.Hour},
 		Scrub:             ScrubOptions{BytesPerSecond: 8 << 20, Interval: 30 * 24 * time.Hour},
 	}
 }

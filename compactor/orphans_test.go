@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"herringbone/compactor/plan"
 	"herringbone/storage/catalog"
 )
 
@@ -72,7 +73,7 @@ func TestOrphansRefuseAForeignCatalog(t *testing.T) {
 	y.must(y.CollectOrphans(t.Context(), y.now))
 	y.now = y.now.Add(y.opts.Orphans.Age + time.Millisecond)
 	err := y.CollectOrphans(t.Context(), y.now)
-	if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "collection.max_share") {
+	if !errors.Is(err, plan.ErrRefused) || !strings.Contains(err.Error(), "collection.max_share") {
 		t.Fatalf("collected: %v", err)
 	}
 	if !y.has("default/" + name(0)) {

@@ -9,6 +9,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"herringbone/compactor/plan"
+	"herringbone/compactor/status"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
 )
@@ -134,7 +135,7 @@ func (u *uncleaned) touches(j plan.Job) bool {
 // deletes all the same.
 func (c *Compactor) tombstoneTenants(ctx context.Context, s *catalog.Snapshot) ([]series.Tenant, error) {
 	tenants := s.Tenants()
-	receipts, err := c.opts.Catalog.Receipts(ctx, receiptsLimit)
+	receipts, err := c.opts.Catalog.Receipts(ctx, status.ReceiptsLimit)
 	if err != nil {
 		return nil, err
 	}

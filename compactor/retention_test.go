@@ -14,6 +14,7 @@ import (
 
 	"herringbone/compactor/compacttest"
 	"herringbone/compactor/plan"
+	"herringbone/compactor/retention"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
 )
@@ -22,32 +23,32 @@ const hours = 24 * time.Hour // A day.
 
 func TestTheShortestMatchingRuleHolds(t *testing.T) {
 	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
-	debug := Retain{Matchers: compacttest.Selector(t, "__name__", "debug_.*"), Keep: 7 * hours}
-	dev := Retain{Matchers: compacttest.Selector(t, "env", "dev"), Keep: 2 * hours}
-	audit := Retain{Matchers: compacttest.Selector(t, "__name__", "audit_.*"), Keep: 400 * hours}
-	forever := Retain{Matchers: compacttest.Selector(t, "keep", "yes")}
-	other := Retain{Tenant: "other", Matchers: compacttest.Selector(t, "env", "dev"), Keep: hours}
+	debug := retention.Rule{Matchers: compacttest.Selector(t, "__name__", "debug_.*"), Keep: 7 * hours}
+	dev := retention.Rule{Matchers: compacttest.Selector(t, "env", "dev"), Keep: 2 * hours}
+	audit := retention.Rule{Matchers: compacttest.Selector(t, "__name__", "audit_.*"), Keep: 400 * hours}
+	forever := retention.Rule{Matchers: compacttest.Selector(t, "keep", "yes")}
+	other := retention.Rule{Tenant: "other", Matchers: compacttest.Selector(t, "env", "dev"), Keep: hours}
 	tests := map[string]struct {
-		rules  []Retain
+		rules  []retention.Rule
 		series string // Labels.
 		want   time.Duration
 	}{
 		"without a rule the default holds":               {nil, "up", 30 * hours},
-		"a rule that does not match changes nothing":     {[]Retain{debug}, "up", 30 * hours},
-		"a rule may be shorter than the default":         {[]Retain{debug}, "debug_x", 7 * hours},
-		"a rule may be longer than the default":          {[]Retain{audit}, "audit_x", 400 * hours},
-		"a rule may keep for ever":                       {[]Retain{forever}, "up keep=yes", 0},
-		"of two the shorter holds":                       {[]Retain{debug, dev}, "debug_x env=dev", 2 * hours},
-		"of two the shorter holds in any order":          {[]Retain{dev, debug}, "debug_x env=dev", 2 * hours},
-		"a shorter one holds against one for ever":       {[]Retain{forever, dev}, "up keep=yes env=dev", 2 * hours},
-		"another tenant's rule does not hold":            {[]Retain{other}, "up env=dev", 30 * hours},
-		"the same selector twice is the shorter of both": {[]Retain{dev, {Matchers: dev.Matchers, Keep: 9 * hours}}, "up env=dev", 2 * hours},
-		"the same selector twice, once for ever":         {[]Retain{{Matchers: dev.Matchers}, dev}, "up env=dev", 2 * hours},
+		"a rule that does not match changes nothing":     {[]retention.Rule{debug}, "up", 30 * hours},
+		"a rule may be shorter than the default":         {[]retention.Rule{debug}, "debug_x", 7 * hours},
+		"a rule may be longer than the default":          {[]retention.Rule{audit}, "audit_x", 400 * hours},
+		"a rule may keep for ever":                       {[]retention.Rule{forever}, "up keep=yes", 0},
+		"of two the shorter holds":                       {[]retention.Rule{debug, dev}, "debug_x env=dev", 2 * hours},
+		"of two the shorter holds in any order":          {[]retention.Rule{dev, debug}, "debug_x env=dev", 2 * hours},
+		"a shorter one holds against one for ever":       {[]retention.Rule{forever, dev}, "up keep=yes env=dev", 2 * hours},
+		"another tenant's rule does not hold":            {[]retention.Rule{other}, "up env=dev", 30 * hours},
+		"the same selector twice is the shorter of both": {[]retention.Rule{dev, {Matchers: dev.Matchers, Keep: 9 * hours}}, "up env=dev", 2 * hours},
+		"the same selector twice, once for ever":         {[]retention.Rule{{Matchers: dev.Matchers}, dev}, "up env=dev", 2 * hours},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			p := &policy{rules: tt.rules, keep: 30 * hours, step: 1}
-			got, want := hiddenUntil(p.horizons("default", now), compacttest.ParseLabels(tt.series)), p.cutoff(tt.want, now)
+			p := retention.NewPolicy(tt.rules, 30*hours, nil, nil)
+			got, want := hiddenUntil(p.Horizons("default", now), compacttest.ParseLabels(tt.series)), p.Cutoff(tt.want, now)
 			if got != want {
 				t.Errorf("hidden until %d, it should be %d", got, want)
 			}
@@ -56,22 +57,23 @@ func TestTheShortestMatchingRuleHolds(t *testing.T) {
 }
 
 func TestThePlannerKnowsTheLongestRule(t *testing.T) {
-	rule := func(tenant series.Tenant, keep time.Duration) Retain { return Retain{Tenant: tenant, Keep: keep} }
-	p := &policy{keep: 30 * hours, tenant: map[series.Tenant]time.Duration{"brief": hours, "ever": 0}, rules: []Retain{
-		rule("", 7*hours), rule("long", 90*hours), rule("law", 0), rule("law", 5*hours),
-	}}
+	rule := func(tenant series.Tenant, keep time.Duration) retention.Rule {
+		return retention.Rule{Tenant: tenant, Keep: keep}
+	}
+	p := retention.NewPolicy([]retention.Rule{rule("", 7*hours), rule("long", 90*hours), rule("law", 0), rule("law", 5*hours)},
+		30*hours, map[series.Tenant]time.Duration{"brief": hours, "ever": 0}, nil)
 	for tenant, want := range map[series.Tenant]time.Duration{"default": 30 * hours, "brief": 7 * hours, "ever": 0, "long": 90 * hours, "law": 0} {
-		if got := p.longest(tenant); got != want {
+		if got := p.Longest(tenant); got != want {
 			t.Errorf("%s keeps %v", tenant, got)
 		}
 	}
 }
 
 // hiddenUntil is the last time that the horizons' tombstones hide of a series.
-func hiddenUntil(hs []horizon, ls labels.Labels) int64 {
+func hiddenUntil(hs []retention.Horizon, ls labels.Labels) int64 {
 	maxT := int64(math.MinInt64)
 	for _, h := range hs {
-		if ts := h.tombstone("default", "1", time.Time{}); ts.HidesSeries(ls) {
+		if ts := h.Tombstone("default", "1", time.Time{}); ts.HidesSeries(ls) {
 			maxT = max(maxT, ts.MaxT)
 		}
 	}
@@ -85,9 +87,10 @@ func TestCutoffIsNeverTooLateAndWholeBuckets(t *testing.T) {
 		keep := time.Duration(1+r.Int64N(int64(3*365*hours)/1e6)) * time.Millisecond
 		now := time.UnixMilli(r.Int64N(4e12) - 1e12)
 		p := policyOf(Options{Rules: []plan.Rule{{Resolution: 5 * 60e3}, {Resolution: 90 * 60e3}, {Resolution: 3600e3}}})
-		maxT := p.cutoff(keep, now)
+		const step = 3 * 3600e3 // The least common multiple of the resolutions.
+		maxT := p.Cutoff(keep, now)
 		late := now.UnixMilli() - keep.Milliseconds() - maxT
-		if late <= 0 || late > max(keep.Milliseconds()/100, 60e3)+p.step {
+		if late <= 0 || late > max(keep.Milliseconds()/100, 60e3)+step {
 			t.Fatalf("seed %d: of %v at %v the last expired time is %d ms before the rule", seed, keep, now, late)
 		}
 		for _, resolution := range []int64{5 * 60e3, 90 * 60e3, 3600e3} {
@@ -101,7 +104,7 @@ func TestCutoffIsNeverTooLateAndWholeBuckets(t *testing.T) {
 func TestExpireHidesOldRowsOfMatchingSeries(t *testing.T) {
 	y := newTestNode(t, func(o *Options) {
 		o.DefaultKeep = 30 * hours
-		o.Retention = []Retain{{Matchers: compacttest.Selector(t, "env", "dev"), Keep: 7 * hours}}
+		o.Retention = []retention.Rule{{Matchers: compacttest.Selector(t, "env", "dev"), Keep: 7 * hours}}
 	})
 	f := y.add(y.on(20, 0))[0]
 	y.must(y.Expire(t.Context(), y.now))
@@ -126,7 +129,7 @@ func TestExpireHidesOldRowsOfMatchingSeries(t *testing.T) {
 
 func TestExpireKeepsTombstonesWhileTheyAreGood(t *testing.T) {
 	y := newTestNode(t, func(o *Options) {
-		o.Retention = []Retain{{Matchers: compacttest.Selector(t, "env", "dev"), Keep: 7 * hours}}
+		o.Retention = []retention.Rule{{Matchers: compacttest.Selector(t, "env", "dev"), Keep: 7 * hours}}
 	})
 	y.add(y.on(20, 0))
 	edits := 0
@@ -146,7 +149,7 @@ func TestExpireKeepsTombstonesWhileTheyAreGood(t *testing.T) {
 
 func TestExpire(t *testing.T) {
 	dev := func(o *Options) {
-		o.Retention = []Retain{{Matchers: compacttest.Selector(t, "env", "dev"), Keep: 7 * hours}}
+		o.Retention = []retention.Rule{{Matchers: compacttest.Selector(t, "env", "dev"), Keep: 7 * hours}}
 	}
 	until := func(y *testNode) []int64 {
 		var list []int64
@@ -202,10 +205,10 @@ func TestExpire(t *testing.T) {
 		y.add(y.on(20, 0))
 		y.must(y.Expire(t.Context(), y.now))
 		y.rebuild(func(o *Options) {
-			o.Retention = []Retain{{Matchers: compacttest.Selector(t, "env", "dev"), Keep: 14 * hours}}
+			o.Retention = []retention.Rule{{Matchers: compacttest.Selector(t, "env", "dev"), Keep: 14 * hours}}
 		})
 		y.must(y.Expire(t.Context(), y.now))
-		if diff := cmp.Diff([]int64{y.policy.cutoff(14*hours, y.now)}, until(y)); diff != "" {
+		if diff := cmp.Diff([]int64{y.policy.Cutoff(14*hours, y.now)}, until(y)); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -225,9 +228,9 @@ func TestExpire(t *testing.T) {
 	t.Run("of two nodes' tombstones of one rule one stays", func(t *testing.T) {
 		y := newTestNode(t, dev)
 		y.add(y.on(20, 0))
-		h := y.policy.horizons("default", y.now)[0]
+		h := y.policy.Horizons("default", y.now)[0]
 		for _, id := range []string{"1", "2"} {
-			y.commit(catalog.Edit{Tombstones: []catalog.Tombstone{h.tombstone("default", id, y.now)}})
+			y.commit(catalog.Edit{Tombstones: []catalog.Tombstone{h.Tombstone("default", id, y.now)}})
 		}
 		y.must(y.Expire(t.Context(), y.now))
 		if list := y.catalog.Snapshot().Tombstones("default"); len(list) != 1 || list[0].ID != "2" {
@@ -240,7 +243,7 @@ func TestExpire(t *testing.T) {
 		y.must(y.Expire(t.Context(), y.now))
 		y.rebuild(func(o *Options) {
 			o.DefaultKeep = 7 * hours
-			o.Retention = []Retain{{Matchers: compacttest.Selector(t, "env", "audit")}}
+			o.Retention = []retention.Rule{{Matchers: compacttest.Selector(t, "env", "audit")}}
 		})
 		y.must(y.Expire(t.Context(), y.now))
 		m := y.catalog.Snapshot().Mask(&f)
@@ -253,7 +256,7 @@ func TestExpire(t *testing.T) {
 func TestExpireRemovesFilesThatAreOldAsAWhole(t *testing.T) {
 	y := newTestNode(t, func(o *Options) {
 		o.DefaultKeep = 30 * hours
-		o.Retention = []Retain{
+		o.Retention = []retention.Rule{
 			{Matchers: compacttest.Selector(t, "__name__", "audit"), Keep: 90 * hours},
 			{Matchers: compacttest.Selector(t, "__name__", "law")},
 		}
@@ -288,7 +291,7 @@ func TestExpireRefusesToTakeAwayTooMuch(t *testing.T) {
 	y.add(y.on(3, 0))
 	before := y.live()
 	err := y.Expire(t.Context(), y.now)
-	if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "retention.max_share") {
+	if !errors.Is(err, plan.ErrRefused) || !strings.Contains(err.Error(), "retention.max_share") {
 		t.Fatalf("expired: %v", err)
 	}
 	if diff := cmp.Diff(before, y.live()); diff != "" || len(y.catalog.Snapshot().Tombstones("default")) > 0 {
@@ -313,14 +316,14 @@ func TestDefaultsRefuseToTakeAwayACompactedStore(t *testing.T) {
 		files = append(files, y.add(y.on(d, d-9))...)
 	}
 	y.rebuild(func(o *Options) { o.DefaultKeep = time.Hour })
-	if err := y.Expire(t.Context(), y.now); !errors.Is(err, ErrRefused) {
+	if err := y.Expire(t.Context(), y.now); !errors.Is(err, plan.ErrRefused) {
 		t.Errorf("expired: %v", err)
 	}
 	if n := len(y.live()); n != len(files) {
 		t.Errorf("%d files are left of %d", n, len(files))
 	}
 	y.remove(files...)
-	if err := y.Collect(t.Context(), y.now.Add(2*hours)); !errors.Is(err, ErrRefused) {
+	if err := y.Collect(t.Context(), y.now.Add(2*hours)); !errors.Is(err, plan.ErrRefused) {
 		t.Errorf("collected: %v", err)
 	}
 	if !y.has(files[0].Name) {
@@ -347,7 +350,7 @@ func TestExpireLetsAStoppedTenantGo(t *testing.T) {
 // What a rule kept is lost when the rule is no more, although the default's
 // tombstone is old.
 func TestExpireCountsWhatALongerRuleKept(t *testing.T) {
-	keep := []Retain{{Matchers: compacttest.Selector(t, "__name__", "a")}}
+	keep := []retention.Rule{{Matchers: compacttest.Selector(t, "__name__", "a")}}
 	y := newTestNode(t, func(o *Options) { o.DefaultKeep, o.Retention = 30*plan.WholeDay, keep })
 	for range 2 * y.opts.Collect.MinFiles {
 		y.add(y.on(40, 29))
@@ -355,7 +358,7 @@ func TestExpireCountsWhatALongerRuleKept(t *testing.T) {
 	y.must(y.Expire(t.Context(), y.now))
 	y.now = y.now.Add(5 * plan.WholeDay)
 	y.rebuild(func(o *Options) { o.DefaultKeep, o.MaxExpireShare = 30*plan.WholeDay, 0.5 })
-	if err := y.Expire(t.Context(), y.now); !errors.Is(err, ErrRefused) {
+	if err := y.Expire(t.Context(), y.now); !errors.Is(err, plan.ErrRefused) {
 		t.Errorf("expired: %v", err)
 	}
 }
@@ -364,19 +367,19 @@ func TestExpireCountsWhatALongerRuleKept(t *testing.T) {
 func TestExpiredRowsStayHiddenBetweenBatches(t *testing.T) {
 	y := newTestNode(t, func(o *Options) { o.DefaultKeep, o.MaxExpireShare = 30*plan.WholeDay, 1 })
 	var changes []func(*catalog.File)
-	for range 2*expireBatch + 1 {
+	for range 2*retention.ExpireBatch + 1 {
 		changes = append(changes, y.on(31, 29))
 	}
 	hidden := y.now.Add(-31 * plan.WholeDay).UnixMilli()
 	y.add(changes...)
 	y.must(y.Expire(t.Context(), y.now))
 	y.now = y.now.Add(3 * plan.WholeDay)
-	e := y.policy.expiry(y.catalog.Snapshot(), "default", y.now, guard{share: 1})
-	for left := 2*expireBatch + 1; left > 0; {
-		edits := e.edits()
+	e := y.policy.Expiry(y.catalog.Snapshot(), "default", y.now, retention.Guard{Share: 1})
+	for left := 2*retention.ExpireBatch + 1; left > 0; {
+		edits := e.Edits()
 		y.commit(edits[0])
 		s := y.catalog.Snapshot()
-		left -= min(left, expireBatch)
+		left -= min(left, retention.ExpireBatch)
 		if s.Len() != left {
 			t.Fatalf("%d files are left, want %d", s.Len(), left)
 		}
@@ -385,7 +388,7 @@ func TestExpiredRowsStayHiddenBetweenBatches(t *testing.T) {
 				t.Fatalf("with %d files left, rows are seen again", left)
 			}
 		}
-		e = y.policy.expiry(s, "default", y.now, guard{share: 1}) // As after a restart.
+		e = y.policy.Expiry(s, "default", y.now, retention.Guard{Share: 1}) // As after a restart.
 	}
 	y.must(y.Expire(t.Context(), y.now))
 	if n := len(y.catalog.Snapshot().Tombstones("default")); n != 0 {
@@ -422,7 +425,7 @@ func TestExpireShowsWhatTheRulesSay(t *testing.T) {
 		}
 		for range 200 {
 			ls := compacttest.ParseLabels(fmt.Sprintf("m%d env=e%d zone=z%d", r.IntN(3), r.IntN(3), r.IntN(3)))
-			want := y.policy.cutoff(definition(rules, keep, ls), y.now)
+			want := y.policy.Cutoff(definition(rules, keep, ls), y.now)
 			for f := range y.catalog.Snapshot().All() {
 				if f.Level > 0 {
 					continue // Rows that a job has dropped are not this test's to know.
@@ -436,19 +439,19 @@ func TestExpireShowsWhatTheRulesSay(t *testing.T) {
 	}
 }
 
-func randomRules(t *testing.T, r *rand.Rand) []Retain {
-	var rules []Retain
+func randomRules(t *testing.T, r *rand.Rand) []retention.Rule {
+	var rules []retention.Rule
 	for range r.IntN(4) {
 		label := []string{"__name__", "env", "zone"}[r.IntN(3)]
 		value := map[string]string{"__name__": "m", "env": "e", "zone": "z"}[label] + fmt.Sprint(r.IntN(3))
-		rules = append(rules, Retain{Matchers: compacttest.Selector(t, label, value), Keep: time.Duration(r.IntN(60)) * hours})
+		rules = append(rules, retention.Rule{Matchers: compacttest.Selector(t, label, value), Keep: time.Duration(r.IntN(60)) * hours})
 	}
 	return rules
 }
 
 // definition is the rule in one sentence: the shortest of those that match, or
 // else the default.
-func definition(rules []Retain, keep time.Duration, ls labels.Labels) time.Duration {
+func definition(rules []retention.Rule, keep time.Duration, ls labels.Labels) time.Duration {
 	shortest, found := time.Duration(0), false
 	for _, rule := range rules {
 		matches := true
@@ -465,6 +468,6 @@ func definition(rules []Retain, keep time.Duration, ls labels.Labels) time.Durat
 	return shortest
 }
 
-func policyOf(o Options) *policy {
-	return newPolicy(o.Retention, o.DefaultKeep, o.TenantKeep, o.Rules)
+func policyOf(o Options) *retention.Policy {
+	return retention.NewPolicy(o.Retention, o.DefaultKeep, o.TenantKeep, o.Rules)
 }

@@ -84,14 +84,14 @@ func (c *Compactor) planned(ctx context.Context, r round) ([]plan.Job, *catalog.
 	err = guarded("plan", func() error {
 		jobs = c.plan(plan.State{
 			Files: s.All(), Mask: s.Mask, Quarantined: set, NoOps: c.noOps.set(), Now: now().UnixMilli(),
-			Levels: c.opts.Levels, Rules: c.opts.Rules, Keep: c.policy.longest, CleanAll: r.cleanAll,
+			Levels: c.opts.Levels, Rules: c.opts.Rules, Keep: c.policy.Longest, CleanAll: r.cleanAll,
 		})
 		return nil
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	c.journal.planned(jobs)
+	c.journal.Planned(jobs)
 	return jobs, s, nil
 }
 
@@ -117,7 +117,7 @@ func (c *Compactor) pick(jobs []plan.Job, r round) []plan.Job {
 
 // work runs one job. A panic is an error of the job.
 func (c *Compactor) work(ctx context.Context, s *catalog.Snapshot, j plan.Job) error {
-	id := c.journal.begin(j, c.now())
+	id := c.journal.Begin(j, c.now())
 	began := time.Now()
 	var res merge.Result
 	err := guarded(j.String(), func() (err error) {
@@ -126,7 +126,7 @@ func (c *Compactor) work(ctx context.Context, s *catalog.Snapshot, j plan.Job) e
 	})
 	result := resultOf(ctx, err)
 	c.metrics.ran(j, res, result, time.Since(began))
-	c.journal.end(id, res, result, err, time.Since(began))
+	c.journal.End(id, res, result, err, time.Since(began))
 	if err != nil {
 		return err
 	}

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"herringbone/compactor/scrub"
+	"herringbone/compactor/status"
 )
 
 // scrubLoop reads one file after the other until ctx ends.
 func (c *Compactor) scrubLoop(ctx context.Context) {
-	s := newScrub(c.opts.Scrub.BytesPerSecond)
+	s := scrub.NewWalk(c.opts.Scrub.BytesPerSecond)
 	for ctx.Err() == nil {
 		more := true
 		err := guarded("scrub", func() (err error) {
@@ -36,7 +39,7 @@ func (c *Compactor) Scrub(ctx context.Context) error {
 	if err := c.opts.Catalog.Refresh(ctx); err != nil {
 		return fmt.Errorf("scrub: %w", err)
 	}
-	s := newScrub(c.opts.Scrub.BytesPerSecond)
+	s := scrub.NewWalk(c.opts.Scrub.BytesPerSecond)
 	var errs []error
 	for {
 		more, err := c.scrubOne(ctx, s)
@@ -50,10 +53,10 @@ func (c *Compactor) Scrub(ctx context.Context) error {
 }
 
 // scrubOne reads the next file and notes the end of a walk.
-func (c *Compactor) scrubOne(ctx context.Context, s *scrub) (bool, error) {
-	more, err := c.scrubber.ScrubOne(ctx, s)
+func (c *Compactor) scrubOne(ctx context.Context, s *scrub.Walk) (bool, error) {
+	more, err := c.scrubber.One(ctx, s)
 	if !more {
-		c.journal.done(stepScrub, c.now())
+		c.journal.Done(status.StepScrub, c.now())
 	}
 	return more, err
 }

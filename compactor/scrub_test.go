@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"herringbone/compactor/scrub"
+	"herringbone/compactor/status"
 	"herringbone/storage/bucket"
 	"herringbone/storage/catalog"
 	"herringbone/storage/fsys"
@@ -43,16 +45,16 @@ func TestScrubFindsDamage(t *testing.T) {
 	}{
 		"a sound file":                {func(*testNode, string) {}, ""},
 		"a changed first byte":        {func(y *testNode, name string) { y.flip(name, 0) }, "SHA-256"},
-		"a changed last byte":         {func(y *testNode, name string) { y.flip(name, 3*scrubChunk) }, "SHA-256"},
+		"a changed last byte":         {func(y *testNode, name string) { y.flip(name, 3*scrub.ScrubChunk) }, "SHA-256"},
 		"a file that is missing":      {func(y *testNode, name string) { y.must(os.Remove(y.path(name))) }, "missing"},
 		"a file that is too short":    {func(y *testNode, name string) { y.must(os.Truncate(y.path(name), 5)) }, "5 bytes"},
-		"a file that is too long":     {func(y *testNode, name string) { y.must(os.Truncate(y.path(name), 5*scrubChunk)) }, "bytes"},
-		"a file that is zeros inside": {func(y *testNode, name string) { y.flip(name, scrubChunk) }, "SHA-256"},
+		"a file that is too long":     {func(y *testNode, name string) { y.must(os.Truncate(y.path(name), 5*scrub.ScrubChunk)) }, "bytes"},
+		"a file that is zeros inside": {func(y *testNode, name string) { y.flip(name, scrub.ScrubChunk) }, "SHA-256"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			y := newTestNode(t, unlimited)
-			large := func(f *catalog.File) { f.Size = 3*scrubChunk + 1 }
+			large := func(f *catalog.File) { f.Size = 3*scrub.ScrubChunk + 1 }
 			files := y.add(large, large, large)
 			tt.harm(y, files[1].Name)
 			err := y.Scrub(t.Context())
@@ -101,7 +103,7 @@ func TestScrubDoesNotBlameWhatWasRemovedMeanwhile(t *testing.T) {
 	f := y.add(nil)[0]
 	y.remove(f)
 	y.must(y.bucket.Delete(t.Context(), f.Name))
-	y.must(y.scrubber.pass(t.Context(), &f, verdict{what: "its object is missing"}))
+	y.must(y.scrubber.Pass(t.Context(), &f, scrub.Verdict{What: "its object is missing"}))
 	if got := y.quarantined(); got != nil {
 		t.Errorf("in quarantine: %v", got)
 	}
@@ -109,17 +111,17 @@ func TestScrubDoesNotBlameWhatWasRemovedMeanwhile(t *testing.T) {
 
 func TestScrubNamesABoundedNumberOfFiles(t *testing.T) {
 	y := newTestNode(t, nil)
-	for range namesMost + 5 {
+	for range scrub.MaxNames + 5 {
 		f := y.add(nil)[0]
 		y.must(y.catalog.Quarantine(t.Context(), f.ID, "test"))
 	}
 	if _, err := y.scrubber.Quarantined(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if n := y.metric("herringbone_compactor_quarantined_file"); n != namesMost {
+	if n := y.metric("herringbone_compactor_quarantined_file"); n != scrub.MaxNames {
 		t.Errorf("%v files named", n)
 	}
-	if n := y.metric("herringbone_compactor_quarantined_files"); n != namesMost+5 {
+	if n := y.metric("herringbone_compactor_quarantined_files"); n != scrub.MaxNames+5 {
 		t.Errorf("%v files counted", n)
 	}
 }
@@ -135,7 +137,7 @@ func TestScrubReadsAtABoundedRate(t *testing.T) {
 			t.Fatal(err)
 		}
 		began := time.Now() // Of a clock that only waiting moves.
-		if _, err := newScrub(1<<20).read(t.Context(), b, &catalog.File{Name: "x", Size: 4 << 20}); err != nil {
+		if _, err := scrub.NewWalk(1<<20).Read(t.Context(), b, &catalog.File{Name: "x", Size: 4 << 20}); err != nil {
 			t.Fatal(err)
 		}
 		if took := time.Since(began); took < 3*time.Second || took > 4*time.Second {
@@ -147,7 +149,7 @@ func TestScrubReadsAtABoundedRate(t *testing.T) {
 func TestScrubReadsEachFileOnceAWalk(t *testing.T) {
 	y := newTestNode(t, nil)
 	y.add(nil, nil, nil)
-	s := newScrub(0)
+	s := scrub.NewWalk(0)
 	for walk := range 2 {
 		for i, want := range []bool{true, true, true, false} {
 			more, err := y.scrubOne(t.Context(), s)
@@ -157,7 +159,7 @@ func TestScrubReadsEachFileOnceAWalk(t *testing.T) {
 			}
 		}
 	}
-	if n := y.metric("herringbone_compactor_scrubbed_files_total"); n != 6 || y.Status().LastSuccess[stepScrub].IsZero() {
+	if n := y.metric("herringbone_compactor_scrubbed_files_total"); n != 6 || y.Status().LastSuccess[status.StepScrub].IsZero() {
 		t.Errorf("%v files read in two walks", n)
 	}
 }

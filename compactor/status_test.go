@@ -17,6 +17,8 @@ import (
 	"herringbone/compactor/compacttest"
 	"herringbone/compactor/merge"
 	"herringbone/compactor/plan"
+	"herringbone/compactor/retention"
+	"herringbone/compactor/status"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
 )
@@ -25,7 +27,7 @@ import (
 func busyYard(t *testing.T) *testNode {
 	y := newTestNode(t, func(o *Options) {
 		o.DefaultKeep = 30 * hours
-		o.Retention = []Retain{{Matchers: compacttest.Selector(t, "__name__", "<b>"), Keep: 7 * hours}}
+		o.Retention = []retention.Rule{{Matchers: compacttest.Selector(t, "__name__", "<b>"), Keep: 7 * hours}}
 	})
 	y.add(nil, y.on(40, 1))
 	bad := y.add(func(f *catalog.File) { f.Partition = name(1) })[0]
@@ -46,16 +48,16 @@ func get(h http.Handler, path string) *httptest.ResponseRecorder {
 
 func TestStatusAsJSON(t *testing.T) {
 	y := busyYard(t)
-	w := get(StatusHandler(y.Status), "/api/v1/status/compactor")
+	w := get(status.JSON(y.Status), "/api/v1/status/compactor")
 	var got struct {
 		Status string
-		Data   Status
+		Data   status.Status
 	}
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || got.Status != "success" || w.Code != http.StatusOK {
 		t.Fatalf("%d %s: %v", w.Code, w.Body, err)
 	}
 	s := got.Data
-	levels := []LevelRecord{{Level: 0, Kind: "samples", Files: 1, Bytes: 100, Rows: 10}, {Level: 2, Kind: "samples", Files: 1, Bytes: 100, Rows: 20}}
+	levels := []status.LevelRecord{{Level: 0, Kind: "samples", Files: 1, Bytes: 100, Rows: 10}, {Level: 2, Kind: "samples", Files: 1, Bytes: 100, Rows: 20}}
 	if diff := cmp.Diff(levels, s.Levels); diff != "" {
 		t.Errorf("levels: %s", diff)
 	}
@@ -68,14 +70,14 @@ func TestStatusAsJSON(t *testing.T) {
 	if len(s.Tombstones) != 1 || s.Tombstones[0].Start != nil || s.Tombstones[0].End == nil {
 		t.Errorf("deletes: %+v", s.Tombstones)
 	}
-	if len(s.Quarantined) != 1 || s.LastSuccess[stepCompact].IsZero() || s.LastSuccess[stepExpire].IsZero() {
+	if len(s.Quarantined) != 1 || s.LastSuccess[status.StepCompact].IsZero() || s.LastSuccess[status.StepExpire].IsZero() {
 		t.Errorf("status: %+v", s)
 	}
 }
 
 func TestStatusAsAPage(t *testing.T) {
 	y := busyYard(t)
-	w := get(Page(y.Status), "/compactor")
+	w := get(status.Page(y.Status), "/compactor")
 	page := w.Body.String()
 	for _, want := range []string{"</html>", "page 3 &lt;i&gt;", "&lt;b&gt;", "2 files, 20 rows", `href="compactor.css"`, "merge"} {
 		if !strings.Contains(page, want) {
@@ -85,29 +87,29 @@ func TestStatusAsAPage(t *testing.T) {
 	if csp := w.Header().Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'self'") || strings.Contains(page, "<script") || strings.Contains(page, "style=") {
 		t.Errorf("the page needs more than its policy %q allows", csp)
 	}
-	if css := get(PageStyle(), "/compactor.css"); !strings.HasPrefix(css.Header().Get("Content-Type"), "text/css") {
+	if css := get(status.PageStyle(), "/compactor.css"); !strings.HasPrefix(css.Header().Get("Content-Type"), "text/css") {
 		t.Errorf("the style is %v", css.Header())
 	}
 }
 
 func TestStatusOfNothing(t *testing.T) {
 	y := newTestNode(t, nil)
-	if w := get(StatusHandler(y.Status), "/"); w.Code != http.StatusOK || strings.Contains(w.Body.String(), "null") {
+	if w := get(status.JSON(y.Status), "/"); w.Code != http.StatusOK || strings.Contains(w.Body.String(), "null") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
-	if w := get(Page(y.Status), "/"); !strings.Contains(w.Body.String(), "</html>") {
+	if w := get(status.Page(y.Status), "/"); !strings.Contains(w.Body.String(), "</html>") {
 		t.Errorf("the page is cut off: %s", w.Body)
 	}
 }
 
 func TestHistoryIsBounded(t *testing.T) {
-	l := newJournal()
-	for i := range 3 * historyMost {
-		l.end(l.begin(plan.Job{Level: i}, time.Unix(0, 0)), merge.Result{}, "done", nil, 0)
+	l := status.NewJournal()
+	for i := range 3 * status.MaxHistory {
+		l.End(l.Begin(plan.Job{Level: i}, time.Unix(0, 0)), merge.Result{}, "done", nil, 0)
 	}
-	var s Status
-	l.show(&s)
-	if len(s.Recent) != historyMost || s.Recent[0].Level != 3*historyMost-1 || len(s.Running) != 0 {
+	var s status.Status
+	l.Show(&s)
+	if len(s.Recent) != status.MaxHistory || s.Recent[0].Level != 3*status.MaxHistory-1 || len(s.Running) != 0 {
 		t.Errorf("%d jobs, the newest of level %d", len(s.Recent), s.Recent[0].Level)
 	}
 }
@@ -161,14 +163,14 @@ func TestReceipts(t *testing.T) {
 	tenant := func(*http.Request) (series.Tenant, error) { return "default", nil }
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			w := get(DeletesHandler(tt.from, tenant), "/api/v1/admin/deletes"+tt.path)
+			w := get(status.Deletes(tt.from, tenant), "/api/v1/admin/deletes"+tt.path)
 			if w.Code != tt.code || strings.TrimSpace(w.Body.String()) != tt.want {
 				t.Errorf("%d %s", w.Code, w.Body)
 			}
 		})
 	}
 	t.Run("nobody's", func(t *testing.T) {
-		w := get(DeletesHandler(all, func(*http.Request) (series.Tenant, error) { return "", errTest }), "/api/v1/admin/deletes/1")
+		w := get(status.Deletes(all, func(*http.Request) (series.Tenant, error) { return "", errTest }), "/api/v1/admin/deletes/1")
 		if w.Code != 400 || !strings.Contains(w.Body.String(), "bad_data") {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}
@@ -185,12 +187,12 @@ func TestDroppedAndAggregatedAreTwoFigures(t *testing.T) {
 			t.Errorf("%v rows %s, want %v", got, what, want)
 		}
 	}
-	y.journal.end(y.journal.begin(plan.Job{}, y.now), merge.Result{Dropped: 3, Aggregated: 40}, "done", nil, time.Second)
+	y.journal.End(y.journal.Begin(plan.Job{}, y.now), merge.Result{Dropped: 3, Aggregated: 40}, "done", nil, time.Second)
 	if r := y.Status().Recent[0]; r.Dropped != 3 || r.Aggregated != 40 {
 		t.Errorf("in the history: %d dropped, %d aggregated", r.Dropped, r.Aggregated)
 	}
 	w := httptest.NewRecorder()
-	Page(y.Status).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	status.Page(y.Status).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 	if !strings.Contains(w.Body.String(), "3 dropped, 40 aggregated") {
 		t.Error("the page does not tell them apart")
 	}

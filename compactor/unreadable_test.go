@@ -12,6 +12,7 @@ import (
 
 	"herringbone/compactor/compacttest"
 	"herringbone/compactor/plan"
+	"herringbone/compactor/scrub"
 	"herringbone/storage/bucket"
 	"herringbone/storage/catalog"
 	"herringbone/storage/fsys"
@@ -66,7 +67,7 @@ func checkQuarantined(t *testing.T, c *Compactor, want int) {
 // A file that the disk cannot read holds up its unit only for a while.
 func TestUnreadableFilesAreSetAsideInTheEnd(t *testing.T) {
 	c, bad, files := withBadSector(t)
-	for range readsTried - 1 {
+	for range scrub.ReadsTried - 1 {
 		if err := c.Settle(t.Context()); !errors.Is(err, syscall.EIO) {
 			t.Fatalf("error is %v", err)
 		}
@@ -92,7 +93,7 @@ func TestUnreadableFilesAreSetAsideInTheEnd(t *testing.T) {
 // The scrub counts too, and what could be read in between begins anew.
 func TestScrubSetsUnreadableFilesAside(t *testing.T) {
 	c, bad, files := withBadSector(t)
-	for range readsTried - 1 {
+	for range scrub.ReadsTried - 1 {
 		if err := c.Scrub(t.Context()); !errors.Is(err, syscall.EIO) {
 			t.Fatalf("error is %v", err)
 		}
@@ -102,8 +103,8 @@ func TestScrubSetsUnreadableFilesAside(t *testing.T) {
 		t.Fatal(err)
 	}
 	bad.name = files[0].Name
-	for i := range readsTried + 1 {
+	for i := range scrub.ReadsTried + 1 {
 		_ = c.Scrub(t.Context())
-		checkQuarantined(t, c, max(0, min(1, i-readsTried+2)))
+		checkQuarantined(t, c, max(0, min(1, i-scrub.ReadsTried+2)))
 	}
 }

@@ -1,4 +1,4 @@
-package compactor
+package scrub
 
 import (
 	"context"
@@ -8,10 +8,10 @@ import (
 	"herringbone/storage/catalog"
 )
 
-// readsTried is how often in a row reading a file may fail before it is set aside
+// ReadsTried is how often in a row reading a file may fail before it is set aside
 // like a damaged one. Once may be a cable; a sector that is lost fails for ever,
 // and with it every job that has the file.
-const readsTried = 3
+const ReadsTried = 3
 
 // unread counts, for files that the disk could not read, how often in a row.
 type unread struct {
@@ -27,7 +27,7 @@ func (u *unread) failed(id string) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.times[id]++
-	if u.times[id] < readsTried {
+	if u.times[id] < ReadsTried {
 		return false
 	}
 	delete(u.times, id)
@@ -47,5 +47,5 @@ func (x *Scrubber) Unreadable(ctx context.Context, f *catalog.File, err error) e
 	if asked != nil || known || !x.unread.failed(f.ID) {
 		return err
 	}
-	return x.SetAside(ctx, f, fmt.Sprintf("the disk could not read it %d times in a row: %v", readsTried, err))
+	return x.SetAside(ctx, f, fmt.Sprintf("the disk could not read it %d times in a row: %v", ReadsTried, err))
 }

@@ -1,4 +1,4 @@
-package compactor
+package collect
 
 import (
 	"time"
@@ -11,7 +11,7 @@ import (
 )
 
 // CollectOptions steer how objects of removed files are deleted.
-type CollectOptions struct {
+type Options struct {
 	Interval time.Duration
 	Grace    time.Duration // Between a removal and the deletion; longer than LongestQuery.
 	// MaxShare, 0 … 1: nothing is deleted if it would be more than this share of all
@@ -34,7 +34,7 @@ type OrphanOptions struct {
 type Collector struct {
 	catalog *catalog.Catalog
 	bucket  bucket.Bucket
-	objects CollectOptions
+	objects Options
 	orphans OrphanOptions
 	refused func(step string) // Counts a refusal.
 	metrics *collectMetrics
@@ -42,7 +42,7 @@ type Collector struct {
 
 // NewCollector makes a Collector. refused is told of each step that refuses to
 // take away too much at once: collect, orphans.
-func NewCollector(c *catalog.Catalog, b bucket.Bucket, objects CollectOptions, orphans OrphanOptions, refused func(step string), reg prometheus.Registerer) *Collector {
+func New(c *catalog.Catalog, b bucket.Bucket, objects Options, orphans OrphanOptions, refused func(step string), reg prometheus.Registerer) *Collector {
 	return &Collector{catalog: c, bucket: b, objects: objects, orphans: orphans, refused: refused, metrics: newCollectMetrics(reg)}
 }
 

@@ -1,10 +1,12 @@
-package compactor
+package status
 
 import (
 	"math"
 	"time"
 
 	prommodel "github.com/prometheus/common/model"
+
+	"herringbone/compactor/retention"
 )
 
 // Status is what the compactor knows of itself and its catalog at one moment.
@@ -45,7 +47,7 @@ type QuarantineRecord struct {
 	Found time.Time `json:"found"`
 }
 
-func retentionRecord(tenant string, h horizon, hiddenUntil map[string]int64) RetentionRecord {
+func RetentionRecordOf(tenant string, h retention.Horizon, hiddenUntil map[string]int64) RetentionRecord {
 	r := RetentionRecord{Tenant: tenant, Rule: h.Rule, Keep: prommodel.Duration(h.Keep).String()}
 	if h.Keep == 0 {
 		r.Keep = "forever"

@@ -1,4 +1,4 @@
-package compactor
+package collect
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"herringbone/compactor/plan"
 	"herringbone/storage/bucket"
 )
 
@@ -102,7 +103,7 @@ func (c *Collector) checkOrphanShare(ctx context.Context, n int) error {
 	c.refused("orphans")
 	return fmt.Errorf("%d of %d objects are not known to the catalog; at most %.0f %% of more than %d at once are allowed by collection.max_share (Collect.MaxShare) "+
 		"and collection.min_files, so none is deleted: if the catalog is the right one, raise the share for a while: %w",
-		n, all, 100*c.objects.MaxShare, c.objects.MinFiles, ErrRefused)
+		n, all, 100*c.objects.MaxShare, c.objects.MinFiles, plan.ErrRefused)
 }
 
 func (c *Collector) deleteOrphan(ctx context.Context, name string) error {

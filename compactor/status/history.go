@@ -1,4 +1,4 @@
-package compactor
+package status
 
 import (
 	"cmp"
@@ -12,16 +12,16 @@ import (
 	"herringbone/storage/catalog"
 )
 
-// historyMost is how many jobs that ended are remembered.
-const historyMost = 100
+// MaxHistory is how many jobs that ended are remembered.
+const MaxHistory = 100
 
 // The steps whose last success is remembered.
 const (
-	stepCompact = "compact"
-	stepExpire  = "expire"
-	stepCollect = "collect"
-	stepOrphans = "orphans"
-	stepScrub   = "scrub"
+	StepCompact = "compact"
+	StepExpire  = "expire"
+	StepCollect = "collect"
+	StepOrphans = "orphans"
+	StepScrub   = "scrub"
 )
 
 // JobRecord is one job as people see it.
@@ -58,8 +58,8 @@ type FileRecord struct {
 	Remove bool   `json:"removed,omitempty"` // An input that the outputs take the place of.
 }
 
-// journal remembers what was done lately.
-type journal struct {
+// Journal remembers what was done lately.
+type Journal struct {
 	mu      sync.Mutex // Guards what follows.
 	nextID  int
 	running map[int]JobRecord
@@ -76,11 +76,11 @@ type Backlog struct {
 	Bytes int64 `json:"bytes"` // Of inputs.
 }
 
-func newJournal() *journal {
-	return &journal{running: map[int]JobRecord{}, last: map[string]time.Time{}}
+func NewJournal() *Journal {
+	return &Journal{running: map[int]JobRecord{}, last: map[string]time.Time{}}
 }
 
-func (l *journal) planned(jobs []plan.Job) {
+func (l *Journal) Planned(jobs []plan.Job) {
 	b := Backlog{Jobs: len(jobs)}
 	for _, j := range jobs {
 		for _, in := range j.Inputs {
@@ -92,8 +92,8 @@ func (l *journal) planned(jobs []plan.Job) {
 	l.backlog = b
 }
 
-// begin notes a job that starts and returns what end wants to know it by.
-func (l *journal) begin(j plan.Job, now time.Time) int {
+// Begin notes a job that starts and returns what end wants to know it by.
+func (l *Journal) Begin(j plan.Job, now time.Time) int {
 	r := JobRecord{
 		Kind: j.Kind, Tenant: string(j.Tenant), Partition: j.Partition, Rows: string(j.Rows), Level: j.Level,
 		Unit: j.Unit.String(), Why: j.Why, Began: now.UTC(), Result: "running", Outputs: []FileRecord{},
@@ -114,8 +114,8 @@ func recordOf(f *catalog.File) FileRecord {
 	return FileRecord{ID: f.ID, Name: f.Name, Level: f.Level, Rows: f.Rows, Bytes: f.Size}
 }
 
-// end moves a job into the history.
-func (l *journal) end(id int, res merge.Result, result string, err error, took time.Duration) {
+// End moves a job into the history.
+func (l *Journal) End(id int, res merge.Result, result string, err error, took time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r := l.running[id]
@@ -130,17 +130,17 @@ func (l *journal) end(id int, res merge.Result, result string, err error, took t
 	r.OutputRows, r.Duplicates, r.Hidden = res.OutputRows, res.Duplicates, res.Hidden
 	r.Dropped, r.Aggregated = res.Dropped, res.Aggregated
 	l.ended = append(l.ended, r)
-	if len(l.ended) > historyMost {
-		l.ended = slices.Delete(l.ended, 0, len(l.ended)-historyMost)
+	if len(l.ended) > MaxHistory {
+		l.ended = slices.Delete(l.ended, 0, len(l.ended)-MaxHistory)
 	}
 	if result == "done" {
-		l.last[stepCompact] = r.Began.Add(took)
+		l.last[StepCompact] = r.Began.Add(took)
 		l.weigh(r)
 	}
 }
 
 // weigh counts what a job of a file's life cost: level 0 is taken in once.
-func (l *journal) weigh(r JobRecord) {
+func (l *Journal) weigh(r JobRecord) {
 	for _, f := range r.Inputs {
 		if f.Level == plan.LevelFlushed && f.Remove {
 			l.taken += f.Bytes
@@ -151,27 +151,27 @@ func (l *journal) weigh(r JobRecord) {
 	}
 }
 
-func (l *journal) done(step string, at time.Time) {
+func (l *Journal) Done(step string, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.last[step] = at.UTC()
 }
 
-// lastOf is when a step last succeeded; zero: not since the start.
-func (l *journal) lastOf(step string) time.Time {
+// LastSuccess is when a step last succeeded; zero: not since the start.
+func (l *Journal) LastSuccess(step string) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.last[step]
 }
 
-func (l *journal) planOf() Backlog {
+func (l *Journal) Backlog() Backlog {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.backlog
 }
 
-// show copies everything into a status, the newest jobs first.
-func (l *journal) show(s *Status) {
+// Show copies everything into a status, the newest jobs first.
+func (l *Journal) Show(s *Status) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s.Backlog = l.backlog

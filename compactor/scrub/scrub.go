@@ -1,4 +1,4 @@
-package compactor
+package scrub
 
 import (
 	"context"
@@ -25,7 +25,7 @@ type Scrubber struct {
 }
 
 // NewScrubber makes a Scrubber; now is the clock.
-func NewScrubber(c *catalog.Catalog, b bucket.Bucket, now func() time.Time, reg prometheus.Registerer) *Scrubber {
+func New(c *catalog.Catalog, b bucket.Bucket, now func() time.Time, reg prometheus.Registerer) *Scrubber {
 	m := newScrubMetrics(reg)
 	return &Scrubber{catalog: c, bucket: b, now: now, metrics: m, quarantine: &quarantine{catalog: c, metrics: m}, unread: newUnread()}
 }
@@ -43,12 +43,12 @@ func (x *Scrubber) LastQuarantined() []catalog.Quarantined { return x.quarantine
 func (x *Scrubber) WasRead(id string) { x.unread.succeeded(id) }
 
 // Began is when the walk began; zero before the first.
-func (s *scrub) Began() time.Time { return s.began }
+func (s *Walk) Began() time.Time { return s.began }
 
 // ScrubOne reads the next file and reports whether there was one; if not, the
 // next call begins anew. The error names damage that was not known before, or
 // says what kept it from looking; the walk goes on behind the file in any case.
-func (x *Scrubber) ScrubOne(ctx context.Context, s *scrub) (bool, error) {
+func (x *Scrubber) One(ctx context.Context, s *Walk) (bool, error) {
 	snapshot := x.catalog.Snapshot()
 	if s.after == "" {
 		s.began = x.now()
@@ -60,7 +60,7 @@ func (x *Scrubber) ScrubOne(ctx context.Context, s *scrub) (bool, error) {
 		return false, nil
 	}
 	s.after = f.ID
-	v, err := s.read(ctx, x.bucket, f)
+	v, err := s.Read(ctx, x.bucket, f)
 	x.metrics.scrubbed(f, v.bytes)
 	switch {
 	case errors.Is(err, syscall.EIO):
@@ -69,20 +69,20 @@ func (x *Scrubber) ScrubOne(ctx context.Context, s *scrub) (bool, error) {
 		return true, err
 	}
 	x.unread.succeeded(f.ID)
-	return true, x.pass(ctx, f, v)
+	return true, x.Pass(ctx, f, v)
 }
 
-// pass acts on what reading a file told.
-func (x *Scrubber) pass(ctx context.Context, f *catalog.File, v verdict) error {
+// Pass acts on what reading a file told.
+func (x *Scrubber) Pass(ctx context.Context, f *catalog.File, v Verdict) error {
 	known, err := x.quarantine.has(ctx, f.ID)
 	if err != nil {
 		return err
 	}
 	switch {
-	case v.what == "" && known:
+	case v.What == "" && known:
 		err = x.quarantine.acquit(ctx, f)
-	case v.what != "" && !known:
-		err = x.SetAside(ctx, f, v.what)
+	case v.What != "" && !known:
+		err = x.SetAside(ctx, f, v.What)
 	}
 	if err != nil {
 		return fmt.Errorf("scrub %s: %w", f.Name, err)

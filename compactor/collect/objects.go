@@ -1,4 +1,4 @@
-package compactor
+package collect
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"herringbone/compactor/plan"
 	"herringbone/storage/catalog"
 )
 
@@ -95,7 +96,7 @@ func (c *Collector) checkDue(ctx context.Context, due []catalog.DeletedFile) err
 	c.refused("collect")
 	return fmt.Errorf("%d files with %.0f %% of all bytes are due; at most %.0f %% of more than %d files at once are allowed by collection.max_share (Collect.MaxShare) "+
 		"and collection.min_files, so none is deleted: if it is meant, raise the share for a while: %w",
-		count, 100*float64(bytes)/float64(all), 100*c.objects.MaxShare, c.objects.MinFiles, ErrRefused)
+		count, 100*float64(bytes)/float64(all), 100*c.objects.MaxShare, c.objects.MinFiles, plan.ErrRefused)
 }
 
 // replaced reports whether a live file of the same partition, on the same days,

@@ -1,4 +1,4 @@
-package compactor
+package status
 
 import (
 	"cmp"
@@ -19,8 +19,8 @@ type LevelRecord struct {
 	Rows  int64  `json:"row_count"`
 }
 
-// levelsOf sums the files of a snapshot, by kind and level.
-func levelsOf(s *catalog.Snapshot) []LevelRecord {
+// LevelsOf sums the files of a snapshot, by kind and level.
+func LevelsOf(s *catalog.Snapshot) []LevelRecord {
 	type key struct {
 		kind  catalog.Kind
 		level int
@@ -50,18 +50,18 @@ var (
 	descBytes = prometheus.NewDesc("herringbone_compactor_level_bytes", "Bytes of live files, by level and kind of rows.", []string{"level", "rows"}, nil)
 )
 
-// catalogCollector shows what a catalog has, as of each scrape.
-type catalogCollector struct{ catalog *catalog.Catalog }
+// LevelsCollector shows what a catalog has, as of each scrape.
+type LevelsCollector struct{ Catalog *catalog.Catalog }
 
 // Describe implements prometheus.Collector.
-func (*catalogCollector) Describe(ch chan<- *prometheus.Desc) {
+func (*LevelsCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- descFiles
 	ch <- descBytes
 }
 
 // Collect implements prometheus.Collector.
-func (s *catalogCollector) Collect(ch chan<- prometheus.Metric) {
-	for _, l := range levelsOf(s.catalog.Snapshot()) {
+func (s *LevelsCollector) Collect(ch chan<- prometheus.Metric) {
+	for _, l := range LevelsOf(s.Catalog.Snapshot()) {
 		level := strconv.Itoa(l.Level)
 		ch <- prometheus.MustNewConstMetric(descFiles, prometheus.GaugeValue, float64(l.Files), level, l.Kind)
 		ch <- prometheus.MustNewConstMetric(descBytes, prometheus.GaugeValue, float64(l.Bytes), level, l.Kind)

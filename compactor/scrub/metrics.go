@@ -1,4 +1,4 @@
-package compactor
+package scrub
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
@@ -7,8 +7,8 @@ import (
 	"herringbone/storage/instrument"
 )
 
-// namesMost bounds the label values that name damaged files.
-const namesMost = 20
+// MaxNames bounds the label values that name damaged files.
+const MaxNames = 20
 
 type scrubMetrics struct {
 	quarantined *prometheus.GaugeVec
@@ -40,7 +40,7 @@ func (x *Scrubber) CountError() { x.metrics.scrubErrors.Inc() }
 func (m *scrubMetrics) showQuarantined(list []catalog.Quarantined) {
 	m.damaged.Set(float64(len(list)))
 	m.quarantined.Reset()
-	for _, e := range firstByName(list, namesMost) {
+	for _, e := range firstByName(list, MaxNames) {
 		m.quarantined.WithLabelValues(e.Name).Set(1)
 	}
 }

@@ -1,4 +1,4 @@
-package compactor
+package status
 
 import (
 	_ "embed"
@@ -21,7 +21,7 @@ var statusCSS string
 
 // StatusHandler answers with the Status as JSON, in the envelope of Prometheus'
 // API.
-func StatusHandler(from func() Status) http.Handler {
+func JSON(from func() Status) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		respond(w, http.StatusOK, envelope{Status: "success", Data: from()})
 	})

@@ -1,4 +1,4 @@
-package compactor
+package retention
 
 import (
 	"fmt"
@@ -8,37 +8,38 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"herringbone/compactor/plan"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
 )
 
-// expireBatch bounds the files that one edit removes.
-const expireBatch = 500
+// ExpireBatch bounds the files that one edit removes.
+const ExpireBatch = 500
 
-// expiry is what retention would change for one tenant.
-type expiry struct {
+// Expiry is what retention would change for one tenant.
+type Expiry struct {
 	tombstones []catalog.Tombstone
 	lift       []string
-	remove     []*catalog.File
-	refused    error // Why the default rule and the removal of files are left out.
+	Remove     []*catalog.File
+	Refused    error // Why the default rule and the removal of files are left out.
 }
 
-// expiry compares what the rules say with what the catalog has. It is pure but
+// Expiry compares what the rules say with what the catalog has. It is pure but
 // for the IDs.
-func (p *policy) expiry(s *catalog.Snapshot, t series.Tenant, now time.Time, g guard) expiry {
-	hs := p.horizons(t, now)
+func (p *Policy) Expiry(s *catalog.Snapshot, t series.Tenant, now time.Time, g Guard) Expiry {
+	hs := p.Horizons(t, now)
 	live, superseded := ruleTombstones(s, t)
-	e := expiry{lift: superseded}
+	e := Expiry{lift: superseded}
 	loss := p.loss(s, t, hs, live)
-	e.refused = g.check(loss)
-	if e.refused == nil {
-		e.remove = loss.files
+	e.Refused = g.check(loss)
+	if e.Refused == nil {
+		e.Remove = loss.files
 	}
-	files := staying{s, t, idsOf(e.remove)}
+	files := staying{s, t, idsOf(e.Remove)}
 	for _, h := range hs {
 		had := live[h.Rule]
 		delete(live, h.Rule)
-		if h.Rule == defaultRule && e.refused != nil {
+		if h.Rule == defaultRule && e.Refused != nil {
 			continue // What is hidden stays so; what is not stays to be seen.
 		}
 		if h.settled(files, had) {
@@ -48,7 +49,7 @@ func (p *policy) expiry(s *catalog.Snapshot, t series.Tenant, now time.Time, g g
 			e.lift = append(e.lift, had.ID)
 		}
 		if h.expires(files, nil) {
-			e.tombstones = append(e.tombstones, h.tombstone(t, ulid.Make().String(), now))
+			e.tombstones = append(e.tombstones, h.Tombstone(t, ulid.Make().String(), now))
 		}
 	}
 	for _, ts := range live { // Their rules are no more.
@@ -77,7 +78,7 @@ func ruleTombstones(s *catalog.Snapshot, t series.Tenant) (map[string]*catalog.T
 
 // settled reports whether the live tombstone of the rule, or that there is none,
 // is as good as a new one.
-func (h horizon) settled(files staying, had *catalog.Tombstone) bool {
+func (h Horizon) settled(files staying, had *catalog.Tombstone) bool {
 	if had == nil {
 		return !h.expires(files, nil)
 	}
@@ -87,7 +88,7 @@ func (h horizon) settled(files staying, had *catalog.Tombstone) bool {
 // expires reports whether a new tombstone of the rule may hide rows that had does
 // not: of files that had comes before, or of times that it does not reach. A
 // file that had was applied to already is not one of them.
-func (h horizon) expires(files staying, had *catalog.Tombstone) bool {
+func (h Horizon) expires(files staying, had *catalog.Tombstone) bool {
 	if h.MaxT == math.MinInt64 {
 		return false
 	}
@@ -117,7 +118,7 @@ type loss struct {
 	all    int64           // Bytes of the tenant.
 }
 
-func (p *policy) loss(s *catalog.Snapshot, t series.Tenant, hs []horizon, live map[string]*catalog.Tombstone) loss {
+func (p *Policy) loss(s *catalog.Snapshot, t series.Tenant, hs []Horizon, live map[string]*catalog.Tombstone) loss {
 	l := loss{tenant: t}
 	byDefault := hs[len(hs)-1].MaxT
 	for _, kind := range s.Kinds(t) {
@@ -148,7 +149,7 @@ func (l *loss) add(f *catalog.File, until int64) {
 }
 
 // masked is like expired, of what the tombstones of these same rules hide by now.
-func masked(f *catalog.File, hs []horizon, live map[string]*catalog.Tombstone) int64 {
+func masked(f *catalog.File, hs []Horizon, live map[string]*catalog.Tombstone) int64 {
 	maxT := int64(math.MaxInt64)
 	for _, h := range hs {
 		if h.Rule != defaultRule && !h.mayHold(f) {
@@ -180,27 +181,27 @@ func idsOf(files []*catalog.File) map[string]bool {
 	return ids
 }
 
-// guard refuses what looks like a mistake.
-type guard struct {
-	share float64
-	files int
+// Guard refuses what looks like a mistake.
+type Guard struct {
+	Share float64
+	Files int
 }
 
-func (g guard) check(l loss) error {
-	if l.count <= g.files || float64(l.bytes) <= g.share*float64(l.all) {
+func (g Guard) check(l loss) error {
+	if l.count <= g.Files || float64(l.bytes) <= g.Share*float64(l.all) {
 		return nil
 	}
 	return fmt.Errorf("retention of tenant %s would take away %d files at once, %.0f %% of its bytes; at most %.0f %% of more than %d files are allowed by retention.max_share (MaxExpireShare) "+
 		"and collection.min_files, so none is: if it is meant, raise the share for a while: %w",
-		l.tenant, l.count, 100*float64(l.bytes)/float64(l.all), 100*g.share, g.files, ErrRefused)
+		l.tenant, l.count, 100*float64(l.bytes)/float64(l.all), 100*g.Share, g.Files, plan.ErrRefused)
 }
 
-// edits adds the new tombstones first, removes files in batches, and lifts the
+// Edits adds the new tombstones first, removes files in batches, and lifts the
 // old tombstones with the last of them: what an old one hides may be in files
 // that are to go, with no new one for it. So no row is seen again after any of
 // the edits, and what was cut off is found again.
-func (e expiry) edits() []catalog.Edit {
-	batches := slices.Collect(slices.Chunk(e.remove, expireBatch))
+func (e Expiry) Edits() []catalog.Edit {
+	batches := slices.Collect(slices.Chunk(e.Remove, ExpireBatch))
 	if len(batches) == 0 && len(e.tombstones)+len(e.lift) > 0 {
 		batches = append(batches, nil)
 	}

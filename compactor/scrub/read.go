@@ -1,4 +1,4 @@
-package compactor
+package scrub
 
 import (
 	"context"
@@ -14,12 +14,12 @@ import (
 	"herringbone/storage/catalog"
 )
 
-// scrubChunk is how much is read between two looks at the clock.
-const scrubChunk = 256 << 10
+// ScrubChunk is how much is read between two looks at the clock.
+const ScrubChunk = 256 << 10
 
-// scrub walks over the live files in the order of their IDs and reads each whole.
+// Walk walks over the live files in the order of their IDs and reads each whole.
 // It is for one goroutine at a time.
-type scrub struct {
+type Walk struct {
 	limit *rate.Limiter // nil: none.
 	chunk []byte
 
@@ -27,19 +27,19 @@ type scrub struct {
 	began time.Time // Of this walk; zero before the first.
 }
 
-// newScrub makes a scrub that reads at most so many bytes a second; 0: as fast as
+// NewWalk makes a scrub that reads at most so many bytes a second; 0: as fast as
 // it goes.
-func newScrub(bytesPerSecond int64) *scrub {
-	s := &scrub{chunk: make([]byte, scrubChunk)}
+func NewWalk(bytesPerSecond int64) *Walk {
+	s := &Walk{chunk: make([]byte, ScrubChunk)}
 	if bytesPerSecond > 0 {
-		s.limit = rate.NewLimiter(rate.Limit(bytesPerSecond), scrubChunk)
+		s.limit = rate.NewLimiter(rate.Limit(bytesPerSecond), ScrubChunk)
 	}
 	return s
 }
 
 // next is the live file after the one that was read last, or nil at the end of
 // the walk. Files that come during a walk may be part of it or not.
-func (s *scrub) next(snapshot *catalog.Snapshot) *catalog.File {
+func (s *Walk) next(snapshot *catalog.Snapshot) *catalog.File {
 	var next *catalog.File
 	for f := range snapshot.All() {
 		if f.ID > s.after && (next == nil || f.ID < next.ID) {
@@ -49,25 +49,25 @@ func (s *scrub) next(snapshot *catalog.Snapshot) *catalog.File {
 	return next
 }
 
-// verdict is what reading one file told.
-type verdict struct {
-	what  string // Damage, for people; "" is none.
+// Verdict is what reading one file told.
+type Verdict struct {
+	What  string // Damage, for people; "" is none.
 	bytes int64  // Read.
 }
 
-// read compares an object with what the catalog says of it. The error is for what
+// Read compares an object with what the catalog says of it. The error is for what
 // kept it from looking.
-func (s *scrub) read(ctx context.Context, b bucket.Bucket, f *catalog.File) (v verdict, err error) {
+func (s *Walk) Read(ctx context.Context, b bucket.Bucket, f *catalog.File) (v Verdict, err error) {
 	o, err := b.Open(ctx, f.Name)
 	switch {
 	case errors.Is(err, bucket.ErrNotFound):
-		return verdict{what: "its object is missing"}, nil
+		return Verdict{What: "its object is missing"}, nil
 	case err != nil:
-		return verdict{}, fmt.Errorf("scrub %s: %w", f.Name, err)
+		return Verdict{}, fmt.Errorf("scrub %s: %w", f.Name, err)
 	}
 	defer func() { err = errors.Join(err, o.Close()) }()
 	if o.Size() != f.Size {
-		return verdict{what: fmt.Sprintf("it has %d bytes, the catalog says %d", o.Size(), f.Size)}, nil
+		return Verdict{What: fmt.Sprintf("it has %d bytes, the catalog says %d", o.Size(), f.Size)}, nil
 	}
 	sum := sha256.New()
 	r := io.NewSectionReader(o, 0, f.Size)
@@ -83,12 +83,12 @@ func (s *scrub) read(ctx context.Context, b bucket.Bucket, f *catalog.File) (v v
 		v.bytes += int64(len(chunk))
 	}
 	if [sha256.Size]byte(sum.Sum(nil)) != f.SHA256 {
-		v.what = "its bytes do not have the SHA-256 that the catalog says"
+		v.What = "its bytes do not have the SHA-256 that the catalog says"
 	}
 	return v, nil
 }
 
-func (s *scrub) wait(ctx context.Context, n int) error {
+func (s *Walk) wait(ctx context.Context, n int) error {
 	if s.limit == nil {
 		return ctx.Err()
 	}

@@ -1,4 +1,4 @@
-package compactor
+package status
 
 import (
 	"context"
@@ -6,12 +6,13 @@ import (
 	"net/http"
 	"time"
 
+	"herringbone/compactor/retention"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
 )
 
-// receiptsLimit bounds the list of receipts.
-const receiptsLimit = 1000
+// ReceiptsLimit bounds the list of receipts.
+const ReceiptsLimit = 1000
 
 // Receipts is where receipts of deletes are found: a catalog.
 type Receipts interface {
@@ -37,9 +38,9 @@ type ReceiptRecord struct {
 	FilesRewritten int64 `json:"files_rewritten"`
 }
 
-func receiptOf(t *catalog.Tombstone) ReceiptRecord {
+func ReceiptOf(t *catalog.Tombstone) ReceiptRecord {
 	r := ReceiptRecord{
-		ID: t.ID, Tenant: string(t.Tenant), State: "hidden", Matchers: selectorText(t.Matchers),
+		ID: t.ID, Tenant: string(t.Tenant), State: "hidden", Matchers: retention.SelectorText(t.Matchers),
 		Start: calendar(t.MinT), End: calendar(t.MaxT), Created: time.UnixMilli(t.Created).UTC(),
 		RowsHidden: t.Hidden, RowsPurged: t.Purged, FilesRewritten: t.Rewritten,
 	}
@@ -52,7 +53,7 @@ func receiptOf(t *catalog.Tombstone) ReceiptRecord {
 // DeletesHandler answers GET /api/v1/admin/deletes with the receipts of a
 // tenant, newest first, and GET /api/v1/admin/deletes/{id} with one. Whose
 // request it is says tenant; another's receipts are not known to it.
-func DeletesHandler(from Receipts, tenant func(*http.Request) (series.Tenant, error)) http.Handler {
+func Deletes(from Receipts, tenant func(*http.Request) (series.Tenant, error)) http.Handler {
 	d := deletes{from: from, tenant: tenant}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/admin/deletes", d.list)
@@ -71,7 +72,7 @@ func (d deletes) list(w http.ResponseWriter, r *http.Request) {
 		respondError(w, http.StatusBadRequest, "bad_data", err)
 		return
 	}
-	all, err := d.from.Receipts(r.Context(), receiptsLimit)
+	all, err := d.from.Receipts(r.Context(), ReceiptsLimit)
 	if err != nil {
 		respondFailure(w, err)
 		return
@@ -79,7 +80,7 @@ func (d deletes) list(w http.ResponseWriter, r *http.Request) {
 	list := []ReceiptRecord{}
 	for i := range all {
 		if all[i].Tenant == t {
-			list = append(list, receiptOf(&all[i]))
+			list = append(list, ReceiptOf(&all[i]))
 		}
 	}
 	respond(w, http.StatusOK, envelope{Status: "success", Data: list})
@@ -94,7 +95,7 @@ func (d deletes) one(w http.ResponseWriter, r *http.Request) {
 	ts, err := d.from.Receipt(r.Context(), r.PathValue("id"))
 	switch {
 	case err == nil && ts.Cause == catalog.Deleted && ts.Tenant == t:
-		respond(w, http.StatusOK, envelope{Status: "success", Data: receiptOf(&ts)})
+		respond(w, http.StatusOK, envelope{Status: "success", Data: ReceiptOf(&ts)})
 	case err == nil || errors.Is(err, catalog.ErrUnknown):
 		respondError(w, http.StatusNotFound, "not_found", errors.New("there is no delete with this id"))
 	default:
