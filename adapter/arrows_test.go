@@ -48,13 +48,18 @@ var (
 		// Rigs of tests.
 		"compactor/compacttest": append([]string{"compactor/plan"}, foundation...),
 
-		"compactor": append([]string{"compactor/plan", "compactor/merge", "compactor/retention", "compactor/collect", "compactor/scrub", "compactor/status", "compactor/compacttest"}, foundation...),
-		"remote":    foundation,
-		"promql":    foundation,
-		"sql":       foundation,
-		"ring":      foundation,
+		"compactor":         append([]string{"compactor/plan", "compactor/merge", "compactor/retention", "compactor/collect", "compactor/scrub", "compactor/status", "compactor/compacttest"}, foundation...),
+		"remote":            foundation,
+		"promql/queryable":  {"storage/series", "storage/aggregate", "promql/sourcetest"},
+		"promql/aggregates": {"promql/queryable", "storage/series", "storage/aggregate"},
+		"promql/engine":     {"promql/aggregates", "promql/queryable", "storage/series", "storage/aggregate", "storage/instrument", "promql/sourcetest"},
+		"promql/sourcetest": {"storage/series", "storage/aggregate"},
 
-		"adapter":       append([]string{"adapter/bench", "adapter/shell", "adapter/simulate", "storage", "storage/fsck", "compactor/plan", "compactor/retention", "compactor/collect", "compactor/status", "compactor", "remote", "promql", "sql", "ring"}, foundation...),
+		"promql": append([]string{"promql/queryable", "promql/aggregates", "promql/engine", "promql/sourcetest"}, foundation...),
+		"sql":    foundation,
+		"ring":   foundation,
+
+		"adapter":       append([]string{"promql/queryable", "adapter/bench", "adapter/shell", "adapter/simulate", "storage", "storage/fsck", "compactor/plan", "compactor/retention", "compactor/collect", "compactor/status", "compactor", "remote", "promql", "sql", "ring"}, foundation...),
 		"adapter/bench": append([]string{"sql"}, vocabulary...), // DuckDB, to compare with.
 		"adapter/shell": append([]string{"sql"}, vocabulary...), // The formats of answers.
 		// A node under a clock of its own.

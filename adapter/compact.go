@@ -15,7 +15,7 @@ import (
 	"herringbone/compactor"
 	"herringbone/compactor/plan"
 	"herringbone/compactor/status"
-	"herringbone/promql"
+	"herringbone/promql/queryable"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
 )
@@ -94,7 +94,7 @@ func writeRule(b *strings.Builder, s *catalog.Snapshot, r status.RetentionRecord
 	var matchers []*labels.Matcher
 	if strings.HasPrefix(r.Rule, "{") { // Otherwise it is the default's name.
 		var err error
-		if matchers, err = promql.ParseSelector(r.Rule); err != nil {
+		if matchers, err = queryable.ParseSelector(r.Rule); err != nil {
 			return fmt.Errorf("rule of retention: %w", err)
 		}
 	}

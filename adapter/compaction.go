@@ -11,7 +11,7 @@ import (
 	"herringbone/compactor/collect"
 	"herringbone/compactor/plan"
 	"herringbone/compactor/retention"
-	"herringbone/promql"
+	"herringbone/promql/queryable"
 	"herringbone/storage/bucket"
 	"herringbone/storage/catalog"
 	"herringbone/storage/series"
@@ -112,7 +112,7 @@ func (r RetentionRule) retain(key string) (retention.Rule, error) {
 	if r.Match == "" {
 		return none, fmt.Errorf("%s.match is missing", key)
 	}
-	matchers, err := promql.ParseSelector(r.Match)
+	matchers, err := queryable.ParseSelector(r.Match)
 	switch {
 	case err != nil:
 		return none, fmt.Errorf("%s.match: %w", key, err)
@@ -169,7 +169,7 @@ func (r DownsamplingRule) rule(key string) (plan.Rule, error) {
 		return rule, fmt.Errorf("%s.tenant: %w", key, err)
 	}
 	if r.Match != "" {
-		matchers, err := promql.ParseSelector(r.Match)
+		matchers, err := queryable.ParseSelector(r.Match)
 		if err != nil {
 			return rule, fmt.Errorf("%s.match: %w", key, err)
 		}

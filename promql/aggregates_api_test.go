@@ -8,13 +8,13 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/prompb"
-	"github.com/prometheus/prometheus/promql/parser"
 
+	"herringbone/promql/queryable"
+	"herringbone/promql/sourcetest"
 	"herringbone/storage/aggregate"
 	"herringbone/storage/series"
 	"herringbone/storage/series/seriestest"
@@ -28,7 +28,7 @@ func steady(t *testing.T) *seriestest.Memory {
 	for _, name := range []string{"c_total", "g"} {
 		b := &series.Batch{Entries: []series.Entry{{Key: series.AppendKey(nil, labels.FromStrings("__name__", name)), Samples: 720}}}
 		for i := range int64(720) {
-			b.Samples = append(b.Samples, series.Sample{T: (i + 1) * testMinute, V: float64(i + 1)})
+			b.Samples = append(b.Samples, series.Sample{T: (i + 1) * sourcetest.Minute, V: float64(i + 1)})
 		}
 		if _, err := m.Append(t.Context(), series.DefaultTenant, b); err != nil {
 			t.Fatal(err)
@@ -37,15 +37,15 @@ func steady(t *testing.T) *seriestest.Memory {
 	return m
 }
 
-var bothResolutions = []aggregate.Resolution{{Millis: 5 * testMinute}, {Millis: testHour}}
+var bothResolutions = []aggregate.Resolution{{Millis: 5 * sourcetest.Minute}, {Millis: sourcetest.Hour}}
 
-func aggregatedAPI(t *testing.T, d *downsampled) http.Handler {
+func aggregatedAPI(t *testing.T, d *sourcetest.Downsampled) http.Handler {
 	return testAPI(t, d.Memory, func(o *Options) { o.Source, o.Aggregates = d, d }).Handler()
 }
 
 func TestChosenResolution(t *testing.T) {
 	const far, near = "at=7200", "at=7260"
-	sole := []aggregate.Resolution{{Millis: 5 * testMinute, SamplesDropped: true}, {Millis: testHour}}
+	dropped := []aggregate.Resolution{{Millis: 5 * sourcetest.Minute, SamplesDropped: true}, {Millis: sourcetest.Hour}}
 	tests := map[string]struct {
 		expr  string
 		step  string // "": instant.
@@ -54,40 +54,40 @@ func TestChosenResolution(t *testing.T) {
 		known []aggregate.Resolution
 		want  string // What explain says, or an error.
 	}{
-		"the coarsest that is exact":                        {"sum(rate(c_total[1h]))", "3600", far, "", bothResolutions, "aggregates of 1h"},
-		"a range of 5 minutes needs 5 minutes":              {"sum(rate(c_total[5m]))", "3600", far, "", bothResolutions, "aggregates of 5m (times and ranges are not multiples of 1h, but of 5m)"},
-		"a step of 5 minutes, too":                          {"max_over_time(g[1h])", "300", far, "", bothResolutions, "aggregates of 5m (times and ranges are not multiples of 1h, but of 5m)"},
-		"a step of a minute needs samples":                  {"max_over_time(g[1h])", "60", far, "", bothResolutions, "samples (times and ranges are not multiples of 5m, but of 1m)"},
-		"a start off the grid needs samples":                {"max_over_time(g[1h])", "3600", near, "", bothResolutions, "samples (times and ranges are not multiples of 5m, but of 1m)"},
-		"buckets as long as the windows allow":              {"avg_over_time(g[6h])", "7200", far, "", bothResolutions, "aggregates of 1h, combined to 2h"},
-		"an instant query":                                  {"g", "", far, "", bothResolutions, "aggregates of 1h"},
-		"an offset":                                         {"g offset 10m", "", far, "", bothResolutions, "aggregates of 5m (times and ranges are not multiples of 1h, but of 10m)"},
-		"a time of its own":                                 {"g @ 7230", "3600", far, "", bothResolutions, "samples (times and ranges are not multiples of 5m, but of 2h30s)"},
-		"a subquery's step":                                 {"max_over_time(g[50m:5m])", "60", near, "", bothResolutions, "aggregates of 5m (times and ranges are not multiples of 1h, but of 5m)"},
-		"functions that look at each sample":                {"changes(g[1h])", "3600", far, "", bothResolutions, "samples (changes needs samples)"},
-		"a plain range":                                     {"g[1h]", "", far, "", bothResolutions, "samples (a range of samples is asked for)"},
-		"raw":                                               {"max_over_time(g[1h])", "3600", far, "raw", bothResolutions, "samples (samples were asked for)"},
-		"raw, as Thanos writes it":                          {"max_over_time(g[1h])", "3600", far, "0s", bothResolutions, "samples (samples were asked for)"},
-		"a forced resolution":                               {"max_over_time(g[1h])", "60", far, "5m", bothResolutions, "aggregates of 5m, approximately (1h is coarser than max_source_resolution)"},
-		"a forced resolution that fits":                     {"max_over_time(g[1h])", "3600", far, "1h", bothResolutions, "aggregates of 1h"},
-		"auto is a fifth of the step":                       {"max_over_time(g[1h])", "1501", far, "auto", bothResolutions, "aggregates of 5m, approximately (1h is coarser than max_source_resolution)"},
-		"auto with a short step":                            {"max_over_time(g[1h])", "300", far, "auto", bothResolutions, "samples (5m is coarser than max_source_resolution)"},
-		"nothing is aggregated":                             {"max_over_time(g[1h])", "3600", far, "", nil, "samples"},
-		"samples are gone, and it fits":                     {"max_over_time(g[1h])", "300", far, "", sole, "aggregates of 5m (times and ranges are not multiples of 1h, but of 5m)"},
-		"samples are gone, and it does not fit":             {"max_over_time(g[1h])", "60", far, "", sole, "aggregates of 5m, approximately (times and ranges are not multiples of 5m, but of 1m)"},
-		"what is left cannot be made a coarser one":         {"max_over_time(g[1h])", "3600", far, "", []aggregate.Resolution{{Millis: 5 * testMinute, SamplesDropped: true}, {Millis: 12 * testMinute}}, "aggregates of 5m, combined to 1h"},
-		"what is left does not go together":                 {"max_over_time(g[1h])", "60", far, "", []aggregate.Resolution{{Millis: 5 * testMinute, SamplesDropped: true}, {Millis: 12 * testMinute, SamplesDropped: true}}, "error: no aggregates can be made of all that is kept, but of some of the time only aggregates of 12m are kept"},
-		"samples are gone that the function needs":          {"stddev_over_time(g[1h])", "3600", far, "", sole, "error: g: stddev_over_time needs samples, but of some of the time only aggregates of 5m are kept; ask for a later time"},
-		"samples are gone that were asked for":              {"max_over_time(g[1h])", "3600", far, "raw", sole, "error: g: samples were asked for, but of some of the time only aggregates of 5m are kept; ask for a later time"},
-		"a word that is no resolution":                      {"g", "", far, "coarse", bothResolutions, `error: max_source_resolution must be a duration, "raw" or "auto"`},
-		"the function's own name is not for users":          {"rate on aggregates(g[5m])", "", far, "", bothResolutions, "error: …"},
-		"a label named like what marks might be is a label": {`g{__aggregates__="5m"}`, "", far, "", bothResolutions, "aggregates of 1h"},
+		"the coarsest that is exact":                     {"sum(rate(c_total[1h]))", "3600", far, "", bothResolutions, "aggregates of 1h"},
+		"a range of 5 minutes needs 5 minutes":           {"sum(rate(c_total[5m]))", "3600", far, "", bothResolutions, "aggregates of 5m (times and ranges are not multiples of 1h, but of 5m)"},
+		"a step of 5 minutes, too":                       {"max_over_time(g[1h])", "300", far, "", bothResolutions, "aggregates of 5m (times and ranges are not multiples of 1h, but of 5m)"},
+		"a step of a minute needs samples":               {"max_over_time(g[1h])", "60", far, "", bothResolutions, "samples (times and ranges are not multiples of 5m, but of 1m)"},
+		"a start off the grid needs samples":             {"max_over_time(g[1h])", "3600", near, "", bothResolutions, "samples (times and ranges are not multiples of 5m, but of 1m)"},
+		"buckets as long as the windows allow":           {"avg_over_time(g[6h])", "7200", far, "", bothResolutions, "aggregates of 1h, combined to 2h"},
+		"an instant query":                               {"g", "", far, "", bothResolutions, "aggregates of 1h"},
+		"an offset":                                      {"g offset 10m", "", far, "", bothResolutions, "aggregates of 5m (times and ranges are not multiples of 1h, but of 10m)"},
+		"a time of its own":                              {"g @ 7230", "3600", far, "", bothResolutions, "samples (times and ranges are not multiples of 5m, but of 2h30s)"},
+		"a subquery's step":                              {"max_over_time(g[50m:5m])", "60", near, "", bothResolutions, "aggregates of 5m (times and ranges are not multiples of 1h, but of 5m)"},
+		"functions that look at each sample":             {"changes(g[1h])", "3600", far, "", bothResolutions, "samples (changes needs samples)"},
+		"a plain range":                                  {"g[1h]", "", far, "", bothResolutions, "samples (a range of samples is asked for)"},
+		"raw":                                            {"max_over_time(g[1h])", "3600", far, "raw", bothResolutions, "samples (samples were asked for)"},
+		"raw, as Thanos writes it":                       {"max_over_time(g[1h])", "3600", far, "0s", bothResolutions, "samples (samples were asked for)"},
+		"a forced resolution":                            {"max_over_time(g[1h])", "60", far, "5m", bothResolutions, "aggregates of 5m, approximately (1h is coarser than max_source_resolution)"},
+		"a forced resolution that fits":                  {"max_over_time(g[1h])", "3600", far, "1h", bothResolutions, "aggregates of 1h"},
+		"auto is a fifth of the step":                    {"max_over_time(g[1h])", "1501", far, "auto", bothResolutions, "aggregates of 5m, approximately (1h is coarser than max_source_resolution)"},
+		"auto with a short step":                         {"max_over_time(g[1h])", "300", far, "auto", bothResolutions, "samples (5m is coarser than max_source_resolution)"},
+		"nothing is aggregated":                          {"max_over_time(g[1h])", "3600", far, "", nil, "samples"},
+		"samples were dropped, and it fits":              {"max_over_time(g[1h])", "300", far, "", dropped, "aggregates of 5m (times and ranges are not multiples of 1h, but of 5m)"},
+		"samples were dropped, and it does not fit":      {"max_over_time(g[1h])", "60", far, "", dropped, "aggregates of 5m, approximately (times and ranges are not multiples of 5m, but of 1m)"},
+		"what is left cannot be made a coarser one":      {"max_over_time(g[1h])", "3600", far, "", []aggregate.Resolution{{Millis: 5 * sourcetest.Minute, SamplesDropped: true}, {Millis: 12 * sourcetest.Minute}}, "aggregates of 5m, combined to 1h"},
+		"what is left does not go together":              {"max_over_time(g[1h])", "60", far, "", []aggregate.Resolution{{Millis: 5 * sourcetest.Minute, SamplesDropped: true}, {Millis: 12 * sourcetest.Minute, SamplesDropped: true}}, "error: no aggregates can be made of all that is kept, but of some of the time only aggregates of 12m are kept"},
+		"samples were dropped that the function needs":   {"stddev_over_time(g[1h])", "3600", far, "", dropped, "error: g: stddev_over_time needs samples, but of some of the time only aggregates of 5m are kept; ask for a later time"},
+		"samples were dropped that were asked for":       {"max_over_time(g[1h])", "3600", far, "raw", dropped, "error: g: samples were asked for, but of some of the time only aggregates of 5m are kept; ask for a later time"},
+		"a word that is no resolution":                   {"g", "", far, "coarse", bothResolutions, `error: max_source_resolution must be a duration, "raw" or "auto"`},
+		"the function's own name is not for users":       {"rate on aggregates(g[5m])", "", far, "", bothResolutions, "error: …"},
+		"a label that looks like one of ours is a label": {`g{__aggregates__="5m"}`, "", far, "", bothResolutions, "aggregates of 1h"},
 	}
-	d := &downsampled{Memory: steady(t), share: 10}
+	d := &sourcetest.Downsampled{Memory: steady(t), Share: 10}
 	h := aggregatedAPI(t, d)
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			d.known = tt.known
+			d.Known = tt.known
 			at := strings.TrimPrefix(tt.times, "at=")
 			target := "/api/v1/explain?format=text&query=" + url.QueryEscape(tt.expr) + "&max_source_resolution=" + tt.limit
 			if tt.step == "" {
@@ -103,7 +103,7 @@ func TestChosenResolution(t *testing.T) {
 					t.Errorf("%d: got %q, want %q:\n%s", w.Code, got, want, w.Body)
 				}
 			}
-			if strings.Contains(w.Body.String(), rowsSuffix) && !open {
+			if strings.Contains(w.Body.String(), queryable.RowsSuffix) && !open {
 				t.Errorf("a name of ours is shown: %s", w.Body)
 			}
 		})
@@ -132,7 +132,7 @@ func TestApproximateAnswers(t *testing.T) {
 		"average within an aggregation": {"sum(avg_over_time(g[1h])) + 1", 7260, "91.5"},
 		"at a time of its own within arithmetic and a sign": {"-(g @ 7260)", 100, "-120"},
 	}
-	d := &downsampled{Memory: steady(t), share: 10, known: []aggregate.Resolution{{Millis: testHour, SamplesDropped: true}}}
+	d := &sourcetest.Downsampled{Memory: steady(t), Share: 10, Known: []aggregate.Resolution{{Millis: sourcetest.Hour, SamplesDropped: true}}}
 	h := aggregatedAPI(t, d)
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -146,7 +146,7 @@ func TestApproximateAnswers(t *testing.T) {
 			if warned := strings.Contains(w.Body.String(), "approximate: "); warned == exact {
 				t.Errorf("warned %v: %s", warned, w.Body)
 			}
-			if d.selects.Load() > 0 {
+			if d.Selects.Load() > 0 {
 				t.Error("samples were read")
 			}
 		})
@@ -156,14 +156,14 @@ func TestApproximateAnswers(t *testing.T) {
 // Remote-read knows samples only: where they were dropped it must not answer with
 // less as if that were all. Labels are no samples.
 func TestRemoteReadOfDroppedSamplesIsAnError(t *testing.T) {
-	d := &downsampled{Memory: steady(t), known: []aggregate.Resolution{{Millis: testHour}}}
+	d := &sourcetest.Downsampled{Memory: steady(t), Known: []aggregate.Resolution{{Millis: sourcetest.Hour}}}
 	h := aggregatedAPI(t, d)
 	for _, kind := range []prompb.ReadRequest_ResponseType{prompb.ReadRequest_SAMPLES, prompb.ReadRequest_STREAMED_XOR_CHUNKS} {
-		d.known[0].SamplesDropped = false
+		d.Known[0].SamplesDropped = false
 		if w := readRequest(t, h, kind); w.Code != http.StatusOK {
 			t.Errorf("%s of what has its samples: %d %s", kind, w.Code, w.Body)
 		}
-		d.known[0].SamplesDropped = true
+		d.Known[0].SamplesDropped = true
 		if w := readRequest(t, h, kind); w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "only aggregates of 1h are kept") {
 			t.Errorf("%s of dropped samples: %d %s", kind, w.Code, w.Body)
 		}
@@ -174,15 +174,15 @@ func TestRemoteReadOfDroppedSamplesIsAnError(t *testing.T) {
 }
 
 // vanishing drops samples between choosing and answering.
-type vanishing struct{ *downsampled }
+type vanishing struct{ *sourcetest.Downsampled }
 
 func (v vanishing) Select(ctx context.Context, tenant series.Tenant, q series.Query) (series.Set, error) {
-	v.known = []aggregate.Resolution{{Millis: testHour, SamplesDropped: true}}
-	return v.downsampled.Select(ctx, tenant, q)
+	v.Known = []aggregate.Resolution{{Millis: sourcetest.Hour, SamplesDropped: true}}
+	return v.Downsampled.Select(ctx, tenant, q)
 }
 
 func TestSamplesDroppedMeanwhileAreAnError(t *testing.T) {
-	v := vanishing{&downsampled{Memory: steady(t)}}
+	v := vanishing{&sourcetest.Downsampled{Memory: steady(t)}}
 	h := testAPI(t, v.Memory, func(o *Options) { o.Source, o.Aggregates = v, v }).Handler()
 	if w := get(h, "/api/v1/query?query=g&time=7260"); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "ask again") {
 		t.Errorf("%d %s", w.Code, w.Body)
@@ -192,7 +192,7 @@ func TestSamplesDroppedMeanwhileAreAnError(t *testing.T) {
 func TestErrorsOfAggregates(t *testing.T) {
 	for _, kind := range []error{series.ErrCorrupt, series.ErrNotReady} {
 		want := map[error]int{series.ErrCorrupt: 500, series.ErrNotReady: 503}[kind]
-		broken := brokenAggregates{&downsampled{Memory: steady(t), known: bothResolutions}, kind}
+		broken := brokenAggregates{&sourcetest.Downsampled{Memory: steady(t), Known: bothResolutions}, kind}
 		h := testAPI(t, broken.Memory, func(o *Options) { o.Aggregates = broken }).Handler()
 		if w := get(h, "/api/v1/query?query=g&time=7200"); w.Code != want {
 			t.Errorf("%v: %d %s", kind, w.Code, w.Body)
@@ -201,34 +201,12 @@ func TestErrorsOfAggregates(t *testing.T) {
 }
 
 type brokenAggregates struct {
-	*downsampled
+	*sourcetest.Downsampled
 	err error
 }
 
 func (b brokenAggregates) SelectAggregates(context.Context, series.Tenant, aggregate.Query) (aggregate.Set, error) {
 	return nil, fmt.Errorf("file x: %w", b.err)
-}
-
-func TestSurveyOfTimes(t *testing.T) {
-	e := aggregateEngine(1, false)
-	tests := map[string][2]int64{ // Of a range query from 1000 s to 2000 s.
-		"x":                                {700_001, 2_000_000},
-		"rate(x[10s])":                     {990_001, 2_000_000},
-		"rate(x[10s] offset 1s)":           {989_001, 1_999_000},
-		"x @ 50":                           {-249_999, 50_000},
-		"max_over_time(x[100s:10s])":       {600_001, 2_000_000},
-		"max_over_time(x[100s:10s] @ 500)": {100_001, 500_000},
-	}
-	for expr, want := range tests {
-		q, err := e.whole.NewRangeQuery(t.Context(), nil, nil, expr, time.Unix(1000, 0), time.Unix(2000, 0), 10*time.Second)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := survey(q.Statement().(*parser.EvalStmt), time.Minute, false)[0]
-		if diff := cmp.Diff(want, [2]int64{s.minT, s.maxT}); diff != "" {
-			t.Errorf("%s: %s", expr, diff)
-		}
-	}
 }
 
 func TestReceiptsOfDeletes(t *testing.T) {

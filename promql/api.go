@@ -13,6 +13,8 @@ import (
 	"github.com/prometheus/prometheus/util/features"
 	apiv1 "github.com/prometheus/prometheus/web/api/v1"
 
+	"herringbone/promql/engine"
+	"herringbone/promql/queryable"
 	"herringbone/storage/series"
 )
 
@@ -21,8 +23,8 @@ import (
 // Concurrency: all methods may be called from any goroutine.
 type API struct {
 	opts      Options
-	queryable *Queryable
-	engine    *engine
+	queryable *queryable.Queryable
+	engine    *engine.Engine
 	parser    parser.Parser
 	origins   *regexp.Regexp
 	metrics   *metrics
@@ -59,7 +61,7 @@ func New(opts Options) (*API, error) {
 	}
 	a := &API{
 		opts:      opts,
-		queryable: NewQueryable(opts.Source, "", opts.MaxSamples).withAggregates(opts.Aggregates),
+		queryable: queryable.New(opts.Source, "", opts.MaxSamples).WithAggregates(opts.Aggregates),
 		parser:    opts.parser(),
 		origins:   origins,
 		metrics:   newMetrics(opts.Registerer),
@@ -67,7 +69,7 @@ func New(opts Options) (*API, error) {
 		started:   time.Now(),
 	}
 	registry := apiFeatures(opts)
-	a.engine = newEngine(engineOptions(opts, a.parser, a.log, opts.Registerer, registry), opts.parts(), opts.MaxConcurrency, a.metrics)
+	a.engine = engine.New(engineOptions(opts, a.parser, a.log, opts.Registerer, registry), opts.parts(), opts.MaxConcurrency, engine.NewMetrics(opts.Registerer))
 	a.v1 = a.upstream(registry)
 	a.handler = a.routes()
 	return a, nil
@@ -89,7 +91,7 @@ func (a *API) upstream(registry features.Collector) *apiv1.API {
 		a.engine,
 		a.queryable,
 		nil, nil,
-		exemplarQueryable{a.opts.Exemplars},
+		queryable.NewExemplars(a.opts.Exemplars),
 		noScrapePools, noTargets, noAlertmanagers,
 		emptyConfig,
 		a.opts.Flags,
@@ -175,6 +177,6 @@ func (a *API) withTenant(next http.Handler) http.Handler {
 			a.respondTenantError(w, r, err)
 			return
 		}
-		next.ServeHTTP(w, r.WithContext(WithTenant(r.Context(), t)))
+		next.ServeHTTP(w, r.WithContext(queryable.WithTenant(r.Context(), t)))
 	})
 }

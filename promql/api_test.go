@@ -10,14 +10,17 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"herringbone/promql/sourcetest"
 	"herringbone/storage/series"
 	"herringbone/storage/series/seriestest"
 )
@@ -114,7 +117,7 @@ func TestStats(t *testing.T) {
 	for name, steps := range map[string]int{"whole": 3, "split": 59} {
 		t.Run(name, func(t *testing.T) {
 			a := testAPI(t, filled(t), nil)
-			a.engine.forceParts = true
+			a.engine.ForceParts = true
 			target := fmt.Sprintf("/api/v1/query_range?query=sum(up)&start=0&end=%d&step=15&stats=all", (steps-1)*15)
 			var got struct {
 				Data struct {
@@ -127,7 +130,7 @@ func TestStats(t *testing.T) {
 			if err := json.Unmarshal(get(a.Handler(), target).Body.Bytes(), &got); err != nil {
 				t.Fatal(err)
 			}
-			if n := counted(a.metrics.split); n == 0 && steps > 3 && cores() > 1 {
+			if n := testutil.ToFloat64(a.engine.Metrics.Split); n == 0 && steps > 3 && runtime.GOMAXPROCS(0) > 1 {
 				t.Error("not split")
 			}
 			samples := got.Data.Stats.Samples
@@ -177,8 +180,8 @@ func TestSourceErrorStatus(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			w := newWitness(t, "up")
-			w.failSelect = tt.err
+			w := sourcetest.NewWitness(t, "up")
+			w.FailSelect = tt.err
 			h := testAPI(t, w, nil).Handler()
 			for _, target := range []string{
 				"/api/v1/query?query=up&time=4",
@@ -200,8 +203,8 @@ func TestSourceErrorStatus(t *testing.T) {
 }
 
 func TestReadErrorIsNotSwallowed(t *testing.T) {
-	w := newWitness(t, "up")
-	w.failRead = fmt.Errorf("file default/7.parquet: page 3: %w", series.ErrCorrupt)
+	w := sourcetest.NewWitness(t, "up")
+	w.FailRead = fmt.Errorf("file default/7.parquet: page 3: %w", series.ErrCorrupt)
 	h := testAPI(t, w, nil).Handler()
 	for _, q := range []string{"up", "rate(up[1m])", "timestamp(up)", "sum(up)", "up+up", "max_over_time(up[5m:1m])"} {
 		got := get(h, "/api/v1/query?time=60&query="+url.QueryEscape(q))

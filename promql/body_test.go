@@ -37,12 +37,12 @@ func TestBoundBody(t *testing.T) {
 }
 
 func TestBoundReadDecoded(t *testing.T) {
-	claim := binary.AppendUvarint(nil, maxReadDecoded+1)
-	r := httptest.NewRequest(http.MethodPost, "/api/v1/read", strings.NewReader(string(claim)+"\x00x"))
+	declared := binary.AppendUvarint(nil, maxReadDecoded+1)
+	r := httptest.NewRequest(http.MethodPost, "/api/v1/read", strings.NewReader(string(declared)+"\x00x"))
 	w := httptest.NewRecorder()
 	testAPI(t, filled(t), nil).Handler().ServeHTTP(w, r)
 	if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "at most") {
-		t.Errorf("a claim of %d bytes: status %d, %s", maxReadDecoded+1, w.Code, w.Body)
+		t.Errorf("a declared length of %d bytes: status %d, %s", maxReadDecoded+1, w.Code, w.Body)
 	}
 }
 

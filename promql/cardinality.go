@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	apiv1 "github.com/prometheus/prometheus/web/api/v1"
 
+	"herringbone/promql/queryable"
 	"herringbone/storage/series"
 )
 
@@ -43,7 +44,7 @@ func (a *API) serveCardinality(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *API) cardinality(ctx context.Context, minT, maxT int64, limit int) (_ *apiv1.TSDBStatus, err error) {
-	tenant, err := tenantOf(ctx, "")
+	tenant, err := queryable.TenantOf(ctx, "")
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ import (
 
 // checkDelete finds what is wrong with a delete_series before anything of it is
 // done: web/api/v1 parses and deletes one match[] after the other, so that its
-// 400 for the second would come after the first is gone.
+// 400 for the second would come after the first was deleted.
 func (a *API) checkDelete(r *http.Request) error {
 	start, err := timeParameter(r, "start", apiv1.MinTime)
 	if err != nil {

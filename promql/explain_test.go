@@ -9,15 +9,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"herringbone/storage/series"
+	"herringbone/promql/engine"
 )
 
-func explain(t *testing.T, h http.Handler, form url.Values) (e explained) {
+func explain(t *testing.T, h http.Handler, form url.Values) (e engine.Explained) {
 	t.Helper()
 	w := get(h, "/api/v1/explain?"+form.Encode())
 	var answer struct {
 		Status string
-		Data   *explained
+		Data   *engine.Explained
 	}
 	answer.Data = &e
 	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || w.Code != 200 || answer.Status != "success" {
@@ -29,13 +29,13 @@ func explain(t *testing.T, h http.Handler, form url.Values) (e explained) {
 func TestExplainInstant(t *testing.T) {
 	h := testAPI(t, filled(t), nil).Handler()
 	e := explain(t, h, url.Values{"query": {`sum by (job) (rate(up[1m])) + on (job) up{job="a"}`}, "time": {"100"}})
-	reads := func(series, samples int64) *planReads {
-		return &planReads{Selects: 1, SeriesInMemory: series, SamplesReturned: samples}
+	reads := func(series, samples int64) *engine.PlanReads {
+		return &engine.PlanReads{Selects: 1, SeriesInMemory: series, SamplesReturned: samples}
 	}
 	name := `__name__="up"`
-	want := &planNode{Type: "binary", Expr: `sum by (job) (rate(up[1m])) + on (job) up{job="a"}`, Children: []*planNode{
-		{Type: "aggregate", Expr: `sum by (job) (rate(up[1m]))`, Children: []*planNode{
-			{Type: "call", Expr: `rate(up[1m])`, Children: []*planNode{
+	want := &engine.PlanNode{Type: "binary", Expr: `sum by (job) (rate(up[1m])) + on (job) up{job="a"}`, Children: []*engine.PlanNode{
+		{Type: "aggregate", Expr: `sum by (job) (rate(up[1m]))`, Children: []*engine.PlanNode{
+			{Type: "call", Expr: `rate(up[1m])`, Children: []*engine.PlanNode{
 				{
 					Type: "range_selector", Expr: `up[1m]`, Matchers: []string{name}, Storage: reads(2, 8),
 					MinTime: "1970-01-01T00:00:40.001Z", MaxTime: "1970-01-01T00:01:40.000Z",
@@ -60,11 +60,11 @@ func TestExplainInstant(t *testing.T) {
 		t.Errorf("totals %+v", got)
 	}
 	got.Seconds, got.QueuedSeconds, got.Samples, got.PeakSamples = 0, 0, 0, 0
-	wantTotals := explainTotals{
-		planReads: planReads{Selects: 2, SeriesInMemory: 3, SamplesReturned: 15},
+	wantTotals := engine.ExplainTotals{
+		PlanReads: engine.PlanReads{Selects: 2, SeriesInMemory: 3, SamplesReturned: 15},
 		Series:    1, Points: 1, Parts: 1, Whole: "it is an instant query",
 	}
-	if diff := cmp.Diff(wantTotals, got, cmp.AllowUnexported(explainTotals{})); diff != "" {
+	if diff := cmp.Diff(wantTotals, got, cmp.AllowUnexported(engine.ExplainTotals{})); diff != "" {
 		t.Errorf("totals (-want +got):\n%s", diff)
 	}
 	text := get(h, "/api/v1/explain?format=text&time=100&query=sum(up)")
@@ -77,8 +77,8 @@ func TestExplainInstant(t *testing.T) {
 
 func TestExplainRange(t *testing.T) {
 	a := testAPI(t, filled(t), nil)
-	a.engine.forceParts = true
-	a.engine.parts = 2
+	a.engine.ForceParts = true
+	a.engine.Parts = 2
 	form := url.Values{"query": {"sum(up)"}, "start": {"0"}, "end": {"870"}, "step": {"15"}}
 	whole := form
 	e := explain(t, a.Handler(), form)
@@ -134,26 +134,5 @@ func TestExplainErrorsAreTheQuerys(t *testing.T) {
 	form := url.Values{"query": {"up"}, "time": {"60"}, "verbose": {"1"}}
 	if w := post(h, "/api/v1/explain", form); w.Code != 200 || !strings.Contains(w.Body.String(), `"type":"selector"`) {
 		t.Errorf("POST: %d %s", w.Code, w.Body)
-	}
-}
-
-// TestExplainFiles: with verbose=1, and only then, the files are listed.
-func TestExplainFiles(t *testing.T) {
-	trace := &series.Trace{}
-	s := trace.Begin(series.Query{MinT: 1, MaxT: 2})
-	s.Pruned(3, 1, 1, 0)
-	s.Opened(series.TracedFile{Name: "day/L0-x.parquet", Rows: 7, MinT: 1, MaxT: 2, Series: 4})
-	for _, verbose := range []bool{false, true} {
-		n := &planNode{Type: "selector", Expr: "up"}
-		p := planner{verbose: verbose}
-		p.reads(n, trace)
-		var b strings.Builder
-		n.writeText(&b, 0)
-		if got := strings.Contains(b.String(), "file day/L0-x.parquet: level 0, 7 rows"); got != verbose || (len(n.Files) == 1) != verbose {
-			t.Errorf("verbose %v: %+v\n%s", verbose, n.Files, b.String())
-		}
-		if want := "files: 3 known, pruned 1 by time, 1 by partition, 0 by name; 1 opened, 0 of them"; !strings.Contains(b.String(), want) {
-			t.Errorf("no %q in\n%s", want, b.String())
-		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
 
+	"herringbone/promql/sourcetest"
 	"herringbone/storage/series"
 	"herringbone/storage/series/seriestest"
 )
@@ -88,9 +89,9 @@ up{job="a",instance=""} 1 %[1]d
 
 func TestFederationErrors(t *testing.T) {
 	for err, code := range map[error]int{series.ErrNotReady: 503, series.ErrCorrupt: 500, series.ErrLimit: 429} {
-		w := newWitness(t)
+		w := sourcetest.NewWitness(t)
 		appendOne(t, w.Memory, labels.FromStrings("__name__", "up"), time.Now().UnixMilli())
-		w.failRead = fmt.Errorf("file 7: %w", err)
+		w.FailRead = fmt.Errorf("file 7: %w", err)
 		got := get(testAPI(t, w, nil).Handler(), "/federate?match[]=up")
 		if got.Code != code || !strings.Contains(got.Body.String(), "file 7") {
 			t.Errorf("%v: %d %s", err, got.Code, got.Body)

@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/metadata"
 
+	"herringbone/promql/queryable"
 	"herringbone/storage/series"
 )
 
@@ -26,7 +27,7 @@ func (a *API) serveMetadata(w http.ResponseWriter, r *http.Request) {
 		a.respond(w, r, map[string][]metadata.Metadata{})
 		return
 	}
-	tenant, err := tenantOf(r.Context(), "")
+	tenant, err := queryable.TenantOf(r.Context(), "")
 	if err != nil {
 		a.respondSourceError(w, r, err)
 		return

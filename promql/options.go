@@ -12,7 +12,9 @@ import (
 	"github.com/grafana/regexp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/model/labels"
+	prom "github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/util/features"
 
 	"herringbone/storage/aggregate"
 	"herringbone/storage/series"
@@ -159,4 +161,24 @@ func (o *Options) parts() int {
 		return 1
 	}
 	return min(runtime.GOMAXPROCS(0), 4)
+}
+
+// engineOptions are those of Prometheus' own main package.
+func engineOptions(o Options, p parser.Parser, log *slog.Logger, reg prometheus.Registerer, f features.Collector) prom.EngineOpts {
+	return prom.EngineOpts{
+		Logger:                   log,
+		Reg:                      reg,
+		MaxSamples:               o.MaxSamples,
+		Timeout:                  o.Timeout,
+		LookbackDelta:            o.LookbackDelta,
+		NoStepSubqueryIntervalFn: func(int64) int64 { return o.SubqueryInterval.Milliseconds() },
+		EnableAtModifier:         true,
+		EnableNegativeOffset:     true,
+		EnablePerStepStats:       true, // Made only for stats=all.
+		EnableDelayedNameRemoval: o.has("promql-delayed-name-removal"),
+		EnableTypeAndUnitLabels:  o.has("type-and-unit-labels"),
+		UseStartTimestamps:       o.has("use-start-timestamps"),
+		FeatureRegistry:          f,
+		Parser:                   p,
+	}
 }

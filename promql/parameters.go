@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"strings"
+
+	"herringbone/promql/aggregates"
 )
 
 // withResolution puts a query's max_source_resolution into its context, once the
@@ -15,14 +17,14 @@ func (a *API) withResolution(next http.Handler) http.Handler {
 			a.respondError(w, r, http.StatusBadRequest, badData, err)
 			return
 		}
-		next.ServeHTTP(w, r.WithContext(withResolutionLimit(r.Context(), limit)))
+		next.ServeHTTP(w, r.WithContext(aggregates.WithLimit(r.Context(), limit)))
 	})
 }
 
-func (a *API) checkParameters(r *http.Request) (limit resolutionLimit, err error) {
+func (a *API) checkParameters(r *http.Request) (limit aggregates.Limit, err error) {
 	switch path := strings.TrimPrefix(r.URL.Path, "/api/v1"); path {
 	case "/query", "/query_range", "/explain":
-		if limit, err = parseResolutionLimit(r.FormValue("max_source_resolution")); err != nil {
+		if limit, err = aggregates.ParseLimit(r.FormValue("max_source_resolution")); err != nil {
 			return limit, err
 		}
 		err = checkTimes(r, "time", "start", "end")

@@ -23,7 +23,7 @@ func FuzzParams(f *testing.F) {
 		o.MaxSamples, o.Timeout = 50_000, 2*time.Second
 		o.Features = knownFeatures
 	})
-	a.engine.forceParts = true
+	a.engine.ForceParts = true
 	h := a.Handler()
 	f.Fuzz(func(t *testing.T, path uint8, isPost bool, query, body string) {
 		target := &url.URL{Path: fuzzPaths[int(path)%len(fuzzPaths)], RawQuery: query}

@@ -23,6 +23,7 @@ import (
 	"github.com/prometheus/prometheus/storage/remote"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 
+	"herringbone/promql/sourcetest"
 	"herringbone/storage/series"
 )
 
@@ -55,7 +56,7 @@ func TestRemoteRead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(h)
 			defer server.Close()
-			query, err := remote.ToQuery(15000, 60000, []*labels.Matcher{anyMetric()}, nil)
+			query, err := remote.ToQuery(15000, 60000, []*labels.Matcher{sourcetest.AnyMetric()}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -98,14 +99,14 @@ func TestRemoteRead(t *testing.T) {
 }
 
 func TestRemoteReadOfManySeries(t *testing.T) {
-	m := newWitness(t)
+	m := sourcetest.NewWitness(t)
 	for i := range 30 {
-		fillFloats(t, m.Memory, fmt.Sprint("m", i), 5000)
+		sourcetest.FillFloats(t, m.Memory, fmt.Sprint("m", i), 5000)
 	}
 	a := testAPI(t, m, func(o *Options) { o.ReadFrameBytes = 4000 })
 	server := httptest.NewServer(a.Handler())
 	defer server.Close()
-	query, err := remote.ToQuery(0, 1e12, []*labels.Matcher{anyMetric()}, nil)
+	query, err := remote.ToQuery(0, 1e12, []*labels.Matcher{sourcetest.AnyMetric()}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,14 +125,14 @@ func TestRemoteReadOfManySeries(t *testing.T) {
 	if n != 30*5000 || set.Err() != nil {
 		t.Errorf("%d samples: %v", n, set.Err())
 	}
-	if m.open != 0 {
-		t.Errorf("%d sets left open", m.open)
+	if m.Open != 0 {
+		t.Errorf("%d sets left open", m.Open)
 	}
 }
 
 func readRequest(tb testing.TB, h http.Handler, types ...prompb.ReadRequest_ResponseType) *httptest.ResponseRecorder {
 	tb.Helper()
-	query, err := remote.ToQuery(0, 1e12, []*labels.Matcher{anyMetric()}, nil)
+	query, err := remote.ToQuery(0, 1e12, []*labels.Matcher{sourcetest.AnyMetric()}, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -155,16 +156,16 @@ func TestRemoteReadLimits(t *testing.T) {
 }
 
 func TestRemoteReadOfDamage(t *testing.T) {
-	w := newWitness(t, "a", "b")
-	w.failSet = fmt.Errorf("file default/7.parquet: %w", series.ErrCorrupt)
+	w := sourcetest.NewWitness(t, "a", "b")
+	w.FailSet = fmt.Errorf("file default/7.parquet: %w", series.ErrCorrupt)
 	h := testAPI(t, w, nil).Handler()
 	if got := readRequest(t, h, prompb.ReadRequest_SAMPLES); got.Code != 500 || !strings.Contains(got.Body.String(), "default/7.parquet") {
 		t.Errorf("%d %s", got.Code, got.Body)
 	}
 	// A stream that has begun must not look like one that is complete.
-	server := httptest.NewServer(testAPI(t, &failSecond{newWitness(t, "a", "b")}, nil).Handler())
+	server := httptest.NewServer(testAPI(t, &failSecond{sourcetest.NewWitness(t, "a", "b")}, nil).Handler())
 	defer server.Close()
-	query, err := remote.ToQuery(0, 1e12, []*labels.Matcher{anyMetric()}, nil)
+	query, err := remote.ToQuery(0, 1e12, []*labels.Matcher{sourcetest.AnyMetric()}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,10 +181,10 @@ func TestRemoteReadOfDamage(t *testing.T) {
 }
 
 // failSecond is a Source whose second series cannot be read.
-type failSecond struct{ *witness }
+type failSecond struct{ *sourcetest.Witness }
 
 func (f *failSecond) Select(ctx context.Context, t series.Tenant, q series.Query) (series.Set, error) {
-	set, err := f.witness.Select(ctx, t, q)
+	set, err := f.Witness.Select(ctx, t, q)
 	return &failSecondSet{Set: set}, err
 }
 
@@ -196,7 +197,7 @@ func (s *failSecondSet) At() series.Series {
 	if s.n++; s.n == 1 {
 		return s.Set.At()
 	}
-	return &witnessSeries{Series: s.Set.At(), w: &witness{failRead: series.ErrCorrupt}}
+	return &sourcetest.WitnessSeries{Series: s.Set.At(), W: &sourcetest.Witness{FailRead: series.ErrCorrupt}}
 }
 
 // TestBodyThatClaimsMuch: 48 bytes that say they unpack to 2.5 GB.

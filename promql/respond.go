@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/prometheus/util/httputil"
 	apiv1 "github.com/prometheus/prometheus/web/api/v1"
 
+	"herringbone/promql/queryable"
 	"herringbone/storage/series"
 )
 
@@ -90,11 +91,11 @@ func (a *API) readyFunc(next http.HandlerFunc) http.HandlerFunc {
 // abortBroken cuts the connection when a handler reports an error after it has
 // begun its answer: a client of the streamed remote-read could otherwise take
 // what it got for all. Before, it gives a question that cannot be answered a
-// status of its own, see gone: web/api/v1 knows none but 500 for it.
+// status of its own, see queryable.RefusedKey: web/api/v1 knows none but 500 for it.
 func abortBroken(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		own := &begunWriter{ResponseWriter: w}
-		next.ServeHTTP(own, r.WithContext(context.WithValue(r.Context(), refusedKey{}, &own.refused)))
+		next.ServeHTTP(own, r.WithContext(context.WithValue(r.Context(), queryable.RefusedKey{}, &own.refused)))
 	})
 }
 

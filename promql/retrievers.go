@@ -13,6 +13,8 @@ import (
 	"github.com/prometheus/prometheus/tsdb"
 	"github.com/prometheus/prometheus/util/notifications"
 	apiv1 "github.com/prometheus/prometheus/web/api/v1"
+
+	"herringbone/promql/queryable"
 )
 
 // We scrape nothing and evaluate no rules. web/api/v1 gets what answers so, and
@@ -55,7 +57,7 @@ type admin struct {
 }
 
 func (d admin) Delete(ctx context.Context, minT, maxT int64, matchers ...*labels.Matcher) error {
-	tenant, err := tenantOf(ctx, "")
+	tenant, err := queryable.TenantOf(ctx, "")
 	if err != nil {
 		return err
 	}

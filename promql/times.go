@@ -39,7 +39,7 @@ func timeParameter(r *http.Request, name string, otherwise time.Time) (time.Time
 var errTimeRange = errors.New("out of range: a number must be seconds since 1970")
 
 // parseTime is that of web/api/v1, but for numbers outside of its own MinTime
-// and MaxTime: from there to the end of int64 milliseconds it keeps enough room
+// and MaxTime: from there to the end of int64 milliseconds it keeps enough distance
 // for every range and offset.
 func parseTime(text string) (time.Time, error) {
 	if f, err := strconv.ParseFloat(text, 64); err == nil {

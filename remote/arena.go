@@ -33,7 +33,7 @@ func (a *arena) take(n int) ([]byte, error) {
 	return b[from : from : from+n], nil
 }
 
-// next moves on to a block with room for n bytes.
+// next moves on to a block with space for n bytes.
 func (a *arena) next(n int) error {
 	a.current++
 	if a.current == len(a.blocks) {

@@ -22,17 +22,17 @@ func readBody(ctx context.Context, r io.Reader, most int64, buf []byte, l *lease
 	buf = slices.Grow(buf[:0], 1)
 	n, err := readSome(r, buf[:1]) // Nothing is reserved before the first byte.
 	buf = buf[:n]
-	room := n
+	space := n
 	for err == nil {
-		if len(buf) == room {
-			step := nextStep(room, most)
+		if len(buf) == space {
+			step := nextStep(space, most)
 			if err := l.reserve(ctx, int64(step)); err != nil {
 				return buf, err
 			}
 			buf = slices.Grow(buf, step)
-			room += step
+			space += step
 		}
-		n, err = readSome(r, buf[len(buf):room])
+		n, err = readSome(r, buf[len(buf):space])
 		buf = buf[:len(buf)+n]
 	}
 	if err == io.EOF {
@@ -41,10 +41,10 @@ func readBody(ctx context.Context, r io.Reader, most int64, buf []byte, l *lease
 	return buf, readError(err)
 }
 
-// nextStep is how much more a body of room bytes may take: as much again, but no
+// nextStep is how much more a buffer of space bytes may grow: as much again, but no
 // more than what is missing and one byte to see the end.
-func nextStep(room int, most int64) int {
-	return min(max(firstStep, room), int(max(0, most-int64(room)))+1)
+func nextStep(space int, most int64) int {
+	return min(max(firstStep, space), int(max(0, most-int64(space)))+1)
 }
 
 // readSome reads at least one byte or returns an error.
@@ -70,8 +70,8 @@ func readError(err error) error {
 // copy of 64 bytes in 3.
 const maxExpansion = 22
 
-// decodedLen returns the length that body claims to have when decoded. It
-// refuses a claim that is over limit, or that the body cannot keep.
+// decodedLen returns the length that body declares to have when decoded. It
+// refuses a length that is over limit, or that the body cannot keep.
 func decodedLen(body []byte, limit int64) (int64, error) {
 	n, err := snappy.DecodedLen(body)
 	if err != nil {
@@ -81,7 +81,7 @@ func decodedLen(body []byte, limit int64) (int64, error) {
 		return 0, refuse(http.StatusBadRequest, "body decodes to %d bytes, at most %d are allowed", n, limit)
 	}
 	if n > maxExpansion*len(body) {
-		return 0, refuse(http.StatusBadRequest, "body of %d bytes cannot decode to %d as it claims", len(body), n)
+		return 0, refuse(http.StatusBadRequest, "body of %d bytes cannot decode to %d as it declares", len(body), n)
 	}
 	return int64(n), nil
 }
@@ -90,7 +90,7 @@ func decodedLen(body []byte, limit int64) (int64, error) {
 // enough.
 func decompress(body, buf []byte, n int64) ([]byte, error) {
 	if int64(cap(buf)) < n {
-		buf = make([]byte, n, n+n/4) // Room for the next, slightly larger, body.
+		buf = make([]byte, n, n+n/4) // Space for the next, slightly larger, body.
 	}
 	decoded, err := snappy.Decode(buf[:cap(buf)], body)
 	if err != nil {

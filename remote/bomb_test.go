@@ -16,7 +16,7 @@ import (
 	"herringbone/storage/series"
 )
 
-// claim is a snappy block of size bytes that says it decodes to n.
+// declare is a snappy block of size bytes that says it decodes to n.
 func declare(n uint64, size int) []byte {
 	b := binary.AppendUvarint(nil, n)
 	return append(b, bytes.Repeat([]byte{0xfe, 0x01, 0x00}, size)...)[:size]
@@ -58,7 +58,7 @@ func TestClaimedSizes(t *testing.T) {
 	}
 }
 
-// The guard on claims must not refuse what snappy can do at best.
+// The guard on declared lengths must not refuse what snappy can do at best.
 func TestBestCompressionIsAccepted(t *testing.T) {
 	for _, n := range []int{1, 64, 1 << 10, 1 << 16, 32 << 20} {
 		body := snappy.Encode(nil, make([]byte, n))

@@ -86,12 +86,12 @@ func FuzzSnappyGuard(f *testing.F) {
 		const limit = 1 << 20
 		n, err := decodedLen(body, limit)
 		if err == nil && (n > limit || n > maxExpansion*int64(len(body))) {
-			t.Fatalf("claim of %d for %d bytes passed", n, len(body))
+			t.Fatalf("declared length of %d for %d bytes passed", n, len(body))
 		}
-		claimed, claimErr := snappy.DecodedLen(body)
-		if claimErr != nil || claimed > limit {
+		declared, declaredErr := snappy.DecodedLen(body)
+		if declaredErr != nil || declared > limit {
 			if err == nil {
-				t.Fatalf("claim %d (%v) passed", claimed, claimErr)
+				t.Fatalf("declared length %d (%v) passed", declared, declaredErr)
 			}
 			return
 		}

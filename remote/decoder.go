@@ -14,7 +14,7 @@ import (
 // next one.
 //
 // Memory: a message of two bytes can stand for a struct of hundreds, so the
-// number of things in a request is bounded by its size (the rooms), and what symbol
+// number of things in a request is bounded by its size (the budgets), and what symbol
 // references amount to by written.
 type decoder struct {
 	batch    series.Batch
@@ -66,7 +66,7 @@ type problem struct {
 // reset prepares for a body of size bytes. now is the clock's milliseconds.
 //
 // An honest sample takes 9 bytes or more (its time alone has 6), an honest series
-// with one sample 17, one with a histogram 32; the constants leave room for toys.
+// with one sample 17, one with a histogram 32; the constants allow small requests more.
 func (d *decoder) reset(size int, now int64, ahead time.Duration, written int64, reserve func(int64) error) {
 	d.batch.Reset()
 	d.setAside = series.Written{}
@@ -95,10 +95,10 @@ func (d *decoder) open() bool {
 	return take(&d.seriesBudget)
 }
 
-// take counts one more thing against a room and reports whether it fits.
-func take(room *int) bool {
-	*room--
-	return *room >= 0
+// take counts one more thing against a budget and reports whether it fits.
+func take(budget *int) bool {
+	*budget--
+	return *budget >= 0
 }
 
 func tooMany() error {

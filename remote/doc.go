@@ -2,7 +2,7 @@
 //
 // Life story of a request: the headers are judged before a byte of the body is
 // read (negotiate). The body is read into a pooled buffer, no faster than the
-// gate grants memory, and its claimed decoded size is judged before anything is
+// gate grants memory, and its declared decoded size is judged before anything is
 // allocated for it (body). A slot is taken once the body is complete, so a slow
 // sender holds none. The decoder walks the protobuf bytes once and leaves a
 // series.Batch: keys are slices of the decoded body (1.0) or are written out

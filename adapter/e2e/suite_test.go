@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/prometheus/promql/promqltest"
 	promstorage "github.com/prometheus/prometheus/storage"
 
-	"herringbone/promql"
+	"herringbone/promql/queryable"
 	"herringbone/storage/series"
 	"herringbone/storage/series/seriestest"
 )
@@ -33,7 +33,7 @@ func TestPrometheusSuite(t *testing.T) {
 			promqltest.RunBuiltinTestsWithStorage(t, engine, func(tb testing.TB) promstorage.Storage {
 				c := newCellar(tb)
 				sink, flush := layout(tb, c)
-				return seriestest.NewStorage(tb, sink, promql.NewQueryable(c.store, series.DefaultTenant, 0), flush)
+				return seriestest.NewStorage(tb, sink, queryable.New(c.store, series.DefaultTenant, 0), flush)
 			})
 		})
 	}
