@@ -176,7 +176,7 @@ func (r DownsamplingRule) rule(key string) (plan.Rule, error) {
 		rule.Matchers = matchers
 	}
 	// Without this a forgotten key would mean now, and with keep_samples: false all
-	// samples would be gone.
+	// samples would be lost.
 	if r.After <= 0 {
 		return rule, fmt.Errorf("%s.after is %v, it must be more than 0", key, r.After)
 	}

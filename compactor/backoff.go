@@ -54,7 +54,7 @@ func (b *backoff) lost(j plan.Job, now time.Time) {
 
 func (b *backoff) succeeded(j plan.Job) { delete(b.jobs, jobKey(j)) }
 
-// sweep forgets jobs that have not been seen for long: their plans are gone.
+// sweep forgets jobs that have not been seen for long: their plans are outdated.
 func (b *backoff) sweep(now time.Time) {
 	for k, t := range b.jobs {
 		if now.Sub(t.until) > 2*backoffMost && !t.until.IsZero() {

@@ -290,7 +290,7 @@ func TestCleanTombstonesRewritesWhatDeletesHide(t *testing.T) {
 	}
 }
 
-func TestCleanTombstonesEndsDeletesOfWhatIsGone(t *testing.T) {
+func TestCleanTombstonesEndsDeletesOfWhatIsRemoved(t *testing.T) {
 	y := newTestNode(t, nil)
 	f := y.add(nil)[0]
 	y.commit(catalog.Edit{Tombstones: []catalog.Tombstone{{

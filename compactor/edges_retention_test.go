@@ -26,7 +26,7 @@ func (y *testNode) addTombstone(name string) {
 // everyKind is one of each that the catalog knows.
 var everyKind = []catalog.Kind{catalog.Samples, catalog.Exemplars, catalog.Aggregates(300_000)}
 
-// Exemplars or aggregates would otherwise be seen again when the samples are gone.
+// Exemplars or aggregates would otherwise be seen again when the samples are removed.
 func TestADeleteLastsWhileItHidesRowsOfAnyKind(t *testing.T) {
 	for _, kind := range everyKind {
 		y := newTestNode(t, nil)
@@ -52,7 +52,7 @@ func TestExpireHidesOldRowsOfEveryKind(t *testing.T) {
 	}
 }
 
-// A sample would otherwise be gone at the age up to which its rule keeps it.
+// A sample would otherwise be lost at the age up to which its rule keeps it.
 func TestWhatIsExactlyAsOldAsTheRuleIsKept(t *testing.T) {
 	p := policyOf(Options{})
 	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC) // A whole minute, hour and half a day.

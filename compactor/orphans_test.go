@@ -38,7 +38,7 @@ func TestOrphansAreDeletedLate(t *testing.T) {
 	y.now = y.now.Add(age)
 	y.must(y.CollectOrphans(t.Context(), y.now))
 	if !y.has("default/old") {
-		t.Fatal("deleted before it was suspected for long enough")
+		t.Fatal("deleted before it had been a candidate for long enough")
 	}
 	y.now = y.now.Add(time.Millisecond)
 	y.must(y.CollectOrphans(t.Context(), y.now))
@@ -60,7 +60,7 @@ func TestOrphansThatAreCommittedAfterAll(t *testing.T) {
 	y.must(y.CollectOrphans(t.Context(), y.now))
 	_, err := y.catalog.Commit(t.Context(), catalog.Edit{Token: "late", Add: []catalog.File{f}})
 	if !errors.Is(err, catalog.ErrConflict) {
-		t.Fatalf("a suspect was committed: %v", err)
+		t.Fatalf("an orphan candidate was committed: %v", err)
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 const liftMost = 500
 
 // LiftDone ends the deletes that have nothing left to hide: their receipts then
-// say that the rows are gone.
+// say that the rows are removed.
 func (c *Compactor) LiftDone(ctx context.Context) error {
 	s := c.opts.Catalog.Snapshot()
 	tenants, err := c.tombstoneTenants(ctx, s)

@@ -23,8 +23,8 @@ import (
 	"herringbone/storage/series"
 )
 
-// busyYard has a bit of everything that a status shows.
-func busyYard(t *testing.T) *testNode {
+// busyNode has a bit of everything that a status shows.
+func busyNode(t *testing.T) *testNode {
 	y := newTestNode(t, func(o *Options) {
 		o.DefaultKeep = 30 * hours
 		o.Retention = []retention.Rule{{Matchers: compacttest.Selector(t, "__name__", "<b>"), Keep: 7 * hours}}
@@ -47,7 +47,7 @@ func get(h http.Handler, path string) *httptest.ResponseRecorder {
 }
 
 func TestStatusAsJSON(t *testing.T) {
-	y := busyYard(t)
+	y := busyNode(t)
 	w := get(status.JSON(y.Status), "/api/v1/status/compactor")
 	var got struct {
 		Status string
@@ -76,7 +76,7 @@ func TestStatusAsJSON(t *testing.T) {
 }
 
 func TestStatusAsAPage(t *testing.T) {
-	y := busyYard(t)
+	y := busyNode(t)
 	w := get(status.Page(y.Status), "/compactor")
 	page := w.Body.String()
 	for _, want := range []string{"</html>", "page 3 &lt;i&gt;", "&lt;b&gt;", "2 files, 20 rows", `href="compactor.css"`, "merge"} {

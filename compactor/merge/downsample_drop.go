@@ -72,20 +72,20 @@ func (w *work) newDropper(sources []*source) *dropper {
 // series takes the parts of one series: samples and aggregates.
 func (d *dropper) series(parts []part) error {
 	d.samples, d.buckets = d.samples[:0], d.buckets[:0]
-	sole := false
+	dropped := false
 	for _, p := range parts {
 		if p.buckets == nil {
 			d.samples = append(d.samples, p)
 			continue
 		}
 		d.buckets = append(d.buckets, p)
-		sole = sole || p.SamplesDropped
+		dropped = dropped || p.SamplesDropped
 	}
 	ls := parts[0].ref.Labels
 	switch wanted := d.begin(ls); {
 	case !wanted:
 		return d.w.mergeSeries(d.m, d.samples, d.keep, nil)
-	case sole || len(d.samples) == 0:
+	case dropped || len(d.samples) == 0:
 		d.w.rows.skip(d.samples) // No query sees them.
 		return d.copyBuckets(ls)
 	default:

@@ -141,7 +141,7 @@ func TestAggregatesAreThoseOfTheSamples(t *testing.T) {
 			equal(t, "aggregates of 1h", coarse, r.buckets(hour))
 			for _, f := range r.Live(catalog.Aggregates(hour)) {
 				if f.Seq != inputs[len(inputs)-1].Seq || f.Clean != version || f.SamplesDropped || f.Level != 3 {
-					t.Fatalf("aggregates have sequence %d, clean %d, sole %v, level %d", f.Seq, f.Clean, f.SamplesDropped, f.Level)
+					t.Fatalf("aggregates have sequence %d, clean %d, dropped %v, level %d", f.Seq, f.Clean, f.SamplesDropped, f.Level)
 				}
 			}
 			h.file()
@@ -224,13 +224,13 @@ func TestSamplesGiveWayToAggregates(t *testing.T) {
 		equal(t, "samples that stay", all, r.Visible())
 		for _, f := range r.Live(catalog.Aggregates(fiveMinutes)) {
 			if !f.SamplesDropped {
-				t.Fatal("aggregates are not marked as all that is left")
+				t.Fatal("aggregates are not said to be all that is left")
 			}
 		}
 	}
 }
 
-// samplesDroppedDays makes aggregates of each day, with all samples gone, and returns what
+// samplesDroppedDays makes aggregates of each day, with all samples dropped, and returns what
 // those of all days at once would be.
 func samplesDroppedDays(t *testing.T, r *rig, rng *rand.Rand, days int) map[string]*series.Samples {
 	h := newChronicle(r, rng, plan.Unit{Day: compacttest.Day, Days: days})
@@ -276,7 +276,7 @@ func (h *chronicle) floats() {
 	h.rig.Add(day, 0, all)
 }
 
-func TestSoleAggregatesOfDaysBecomeThoseOfAMonth(t *testing.T) {
+func TestAggregatesWithoutSamplesOfDaysBecomeThoseOfAMonth(t *testing.T) {
 	rng := seriestest.Seeded(t, "COMPACTOR_SEED")
 	rejoined := int64(0) // Whether a midnight cuts a bucket is chance in one history, but not in all.
 	for range 5 {
@@ -305,7 +305,7 @@ func TestSoleAggregatesOfDaysBecomeThoseOfAMonth(t *testing.T) {
 
 // Of aggregates without samples, buckets go whole in which something was
 // deleted.
-func TestCleanOfSoleAggregates(t *testing.T) {
+func TestCleanOfAggregatesWithoutSamples(t *testing.T) {
 	rng := seriestest.Seeded(t, "COMPACTOR_SEED")
 	r := newRig(t, Options{})
 	seen := samplesDroppedDays(t, r, rng, 1)

@@ -14,9 +14,9 @@ import (
 	"herringbone/storage/series"
 )
 
-// addSole commits Sole aggregates of samples at the first so many minutes of the
+// addWithoutSamples commits aggregates without samples of samples at the first so many minutes of the
 // rig's day, whose first is minute 1.
-func (r *rig) addSole(minutes int) *catalog.File {
+func (r *rig) addWithoutSamples(minutes int) *catalog.File {
 	r.T.Helper()
 	samples := r.addSteady(time.Minute, time.Duration(minutes)*time.Minute, time.Minute, 1)
 	j := r.job(plan.DropSamples, catalog.Samples, plan.LevelDay, day(compacttest.Day), samples)
@@ -29,9 +29,9 @@ func (r *rig) addSole(minutes int) *catalog.File {
 }
 
 // Counts and sums of one time would otherwise be added up from two files.
-func TestSoleAggregatesOfTheSameTimesAreNotMerged(t *testing.T) {
+func TestAggregatesWithoutSamplesOfTheSameTimesAreNotMerged(t *testing.T) {
 	r := newRig(t, Options{})
-	a, b := r.addSole(4), r.addSole(4)
+	a, b := r.addWithoutSamples(4), r.addWithoutSamples(4)
 	objects := r.Objects()
 	_, err := r.x.Run(t.Context(), r.Catalog.Snapshot(), r.job(plan.Merge, catalog.Aggregates(fiveMinutes), plan.LevelMonth, day(compacttest.Day), a, b))
 	if !errors.Is(err, series.ErrInvalid) || r.Objects() != objects {
@@ -51,7 +51,7 @@ func TestADeleteOfTheEdgeOfABucketHidesIt(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, Options{})
-			f := r.addSole(60)
+			f := r.addWithoutSamples(60)
 			r.AddTombstone(tt.minT, tt.maxT)
 			res := r.run(r.job(plan.Clean, catalog.Aggregates(fiveMinutes), plan.LevelDay, day(compacttest.Day), f))
 			if res.Hidden != 1 || res.OutputRows != f.Rows-1 {

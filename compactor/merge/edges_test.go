@@ -60,7 +60,7 @@ func TestWindowsAreCutAtTheirFirstMillisecond(t *testing.T) {
 	}
 }
 
-// What such a file has lost would otherwise be gone for good with the merge.
+// What such a file has lost would otherwise be lost for good with the merge.
 func TestAnInputThatIsNotWhatTheCatalogSaysIsDamaged(t *testing.T) {
 	tests := map[string]struct {
 		kind   catalog.Kind

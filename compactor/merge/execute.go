@@ -112,7 +112,7 @@ type Result struct {
 
 // Run runs one job that was planned on the snapshot. When it returns nil, the
 // outputs are in the catalog in the inputs' place. On an error of one of these
-// kinds nothing has changed, and what was written is gone:
+// kinds nothing has changed, and what was written is deleted:
 //
 //   - ErrLostRace: somebody else changed what the job works on.
 //   - *DamagedError: an input cannot be read.
@@ -198,7 +198,7 @@ func (w *work) present() error {
 		o, err := w.x.opts.Bucket.Open(w.ctx, w.made[i].Name)
 		switch {
 		case errors.Is(err, bucket.ErrNotFound):
-			return fmt.Errorf("%w: output %s is gone: %w", ErrLostRace, w.made[i].ID, err)
+			return fmt.Errorf("%w: output %s is missing: %w", ErrLostRace, w.made[i].ID, err)
 		case err != nil:
 			return fmt.Errorf("look for output %s: %w", w.made[i].ID, err)
 		}

@@ -165,8 +165,8 @@ func (o *countingObject) ReadAt(b []byte, off int64) (int, error) {
 	return o.Object.ReadAt(b, off)
 }
 
-// A job that is told to stop at any moment leaves all as it was, or is done.
-func TestCancelAtAnyMoment(t *testing.T) {
+// A job that is told to stop at any time leaves all as it was, or is done.
+func TestCancelAtAnyTime(t *testing.T) {
 	t.Parallel()
 	rng := seriestest.Seeded(t, "COMPACTOR_SEED")
 	done := 0
@@ -317,8 +317,8 @@ func TestJobsThatCannotBeMeant(t *testing.T) {
 	r := newRig(t, Options{})
 	files := threeFiles(t, r)
 	rule := &plan.Rule{Tenant: compacttest.Tenant, Resolution: 300_000}
-	sole, live := *files[0], *files[0]
-	sole.Kind, sole.SamplesDropped, live.Kind = catalog.Aggregates(300_000), true, catalog.Aggregates(300_000)
+	dropped, live := *files[0], *files[0]
+	dropped.Kind, dropped.SamplesDropped, live.Kind = catalog.Aggregates(300_000), true, catalog.Aggregates(300_000)
 	tests := map[string]func(j *plan.Job){
 		"no inputs":                     func(j *plan.Job) { j.Inputs = nil },
 		"no days":                       func(j *plan.Job) { j.Unit.Days = 0 },
@@ -327,7 +327,7 @@ func TestJobsThatCannotBeMeant(t *testing.T) {
 		"aggregates by no rule":         func(j *plan.Job) { j.Kind, j.Rules = plan.Downsample, nil },
 		"coarse samples":                func(j *plan.Job) { j.Kind = plan.Coarsen },
 		"exemplars downsampled":         func(j *plan.Job) { j.Kind, j.Rows = plan.Downsample, catalog.Exemplars },
-		"the only aggregates made anew": func(j *plan.Job) { j.Inputs = append(j.Inputs, plan.Input{File: &sole, Remove: true}) },
+		"the only aggregates made anew": func(j *plan.Job) { j.Inputs = append(j.Inputs, plan.Input{File: &dropped, Remove: true}) },
 		"aggregates that samples outlive": func(j *plan.Job) {
 			j.Rows = catalog.Aggregates(300_000)
 			j.Inputs = []plan.Input{{File: &live, Remove: true}}

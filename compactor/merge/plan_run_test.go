@@ -111,7 +111,7 @@ func (l *plannedLife) check(keep bool) {
 			l.T.Errorf("%s of %v has %d series, one of three was deleted", f.Kind, plan.UnitOfFile(f), f.Series)
 		}
 		if f.Kind == catalog.Aggregates(fiveMinutes) && f.SamplesDropped == keep {
-			l.T.Errorf("%s of %v: sole is %v", f.Kind, plan.UnitOfFile(f), f.SamplesDropped)
+			l.T.Errorf("%s of %v: dropped is %v", f.Kind, plan.UnitOfFile(f), f.SamplesDropped)
 		}
 	}
 	if n := len(samples) + len(fine) + len(coarse); n > 3*2 {

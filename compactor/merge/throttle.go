@@ -26,7 +26,7 @@ type pace struct {
 	contended     func() bool // Whether somebody waits for a core.
 
 	began  time.Time     // Of the work since the last pause.
-	looked time.Time     // When crowded was asked last, or the work began.
+	looked time.Time     // When contended was asked last, or the work began.
 	paused time.Duration // In all.
 }
 

@@ -86,14 +86,14 @@ func TestPaceMakesWay(t *testing.T) {
 
 // Goroutines that cannot run because all cores are taken are seen, and those that
 // wait for something else are not.
-func TestCrowdSeesWhoWaits(t *testing.T) {
+func TestContentionSeesWhoWaits(t *testing.T) {
 	c := newContention()
 	release := make(chan struct{})
 	var done sync.WaitGroup
 	for range 4 * runtime.GOMAXPROCS(0) {
 		done.Go(func() { <-release })
 	}
-	// The test's own machinery may run for a moment.
+	// The test's own machinery may run briefly.
 	if !eventually(t, func() bool { return !c.waits() }) {
 		t.Error("goroutines that wait for a channel count")
 	}

@@ -12,12 +12,12 @@ import (
 func (m *model) check() {
 	m.t.Helper()
 	got := map[series.Tenant]map[[2]int64]int64{}
-	var sole []*modelFile
+	var dropped []*modelFile
 	list := slices.SortedFunc(maps.Values(m.live), func(a, b *modelFile) int { return compareWritten(a.File, b.File) })
 	for _, f := range list {
 		if f.Kind != catalog.Samples {
 			if f.SamplesDropped {
-				sole = append(sole, f)
+				dropped = append(dropped, f)
 			}
 			continue
 		}
@@ -29,7 +29,7 @@ func (m *model) check() {
 			if m.hidden(tenant, r) {
 				written = 0
 			}
-			if g := got[tenant][k]; g != written && !inSamplesDropped(sole, tenant, r) {
+			if g := got[tenant][k]; g != written && !inSamplesDropped(dropped, tenant, r) {
 				m.t.Fatalf("series %d of %s at %d: file of write %d wins, should be %d", k[0], tenant, k[1], g, written)
 			}
 		}
@@ -59,9 +59,9 @@ func (m *model) hidden(tenant series.Tenant, r row) bool {
 	return hidden(after, r)
 }
 
-// inSole: what came too late for Sole aggregates is not served.
-func inSamplesDropped(sole []*modelFile, tenant series.Tenant, r row) bool {
-	return slices.ContainsFunc(sole, func(f *modelFile) bool {
+// inSamplesDropped: what came too late for aggregates without samples is not served.
+func inSamplesDropped(dropped []*modelFile, tenant series.Tenant, r row) bool {
+	return slices.ContainsFunc(dropped, func(f *modelFile) bool {
 		d := series.Day(r.t)
 		return f.Tenant == tenant && f.Day <= d && d < f.Day+int64(f.Days) &&
 			slices.ContainsFunc(f.rows, func(o row) bool { return o.series == r.series })

@@ -13,7 +13,7 @@ import (
 // rule says so, that the samples go. It works on the largest units that the
 // samples were merged to; a file that was left alone counts as its unit's.
 //
-// In a unit with Sole aggregates nothing is made of samples any more: those that
+// In a unit with aggregates whose samples were dropped nothing is made of samples any more: those that
 // are left belong to no rule, or came too late.
 func (p *planner) downsample(sh *partitionFiles) {
 	if sh.kind != catalog.Samples || !slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Tenant == sh.tenant }) {
@@ -121,13 +121,13 @@ func (p *planner) aggregates(sh *partitionFiles, kind catalog.Kind, u Unit) []*c
 	return p.within(sh, kind, u, false)
 }
 
-func (p *planner) within(sh *partitionFiles, kind catalog.Kind, u Unit, sole bool) (found []*catalog.File) {
+func (p *planner) within(sh *partitionFiles, kind catalog.Kind, u Unit, samplesDropped bool) (found []*catalog.File) {
 	of := p.byKey[partitionKey{sh.tenant, kind, sh.partition}]
 	if of == nil {
 		return nil
 	}
 	for _, f := range of.files {
-		if f.SamplesDropped == sole && u.Contains(UnitOfFile(f)) {
+		if f.SamplesDropped == samplesDropped && u.Contains(UnitOfFile(f)) {
 			found = append(found, f)
 		}
 	}
@@ -194,7 +194,7 @@ func (p *planner) carried(sh *partitionFiles, u Unit) (old []*catalog.File, rule
 	return old, rules
 }
 
-// whole reports whether files are all of the shelf that have days of a unit. Of
+// whole reports whether files are all of the partition that have days of a unit. Of
 // less no aggregates are made: they would seem to tell of all.
 func (p *planner) whole(sh *partitionFiles, u Unit, files []*catalog.File) bool {
 	var n int

@@ -11,7 +11,7 @@ import (
 )
 
 func TestPlanClean(t *testing.T) {
-	gone := func(cause catalog.Cause, age time.Duration, at string) []*catalog.Tombstone {
+	tombstones := func(cause catalog.Cause, age time.Duration, at string) []*catalog.Tombstone {
 		return []*catalog.Tombstone{{
 			ID: "t", Tenant: "default", Cause: cause, Seq: 50, Created: parseTime(t, at) - age.Milliseconds(),
 			MinT: parseTime(t, "d0 00:00"), MaxT: parseTime(t, "d3 12:00"),
@@ -20,32 +20,32 @@ func TestPlanClean(t *testing.T) {
 	}
 	runScenarios(t, map[string]scenario{
 		"a delete waits for a merge": {
-			now: "d40 00:00", files: []string{"m L4 d0 seq 1"}, stones: gone(catalog.Deleted, 23*time.Hour, "d40 00:00"),
+			now: "d40 00:00", files: []string{"m L4 d0 seq 1"}, stones: tombstones(catalog.Deleted, 23*time.Hour, "d40 00:00"),
 		},
 		"but not for ever": {
 			now: "d40 00:00", files: []string{"m L4 d0 seq 1", "n L4 d32 seq 1", "o L4 d0 seq 1 clean 50 key k=1", "p L0 d3 06:00-07:00 seq 51 key k=2"},
-			stones: gone(catalog.Deleted, 25*time.Hour, "d40 00:00"),
+			stones: tombstones(catalog.Deleted, 25*time.Hour, "d40 00:00"),
 			want:   []string{"clean L4 d0+31: m (delete)"},
 		},
 		"or until somebody asks for it": {
 			now: "d3 13:00", files: []string{"m L1 d3 00:00-06:00 seq 1", "n L0 d3 07:00-08:00 seq 2 age 1m"}, all: true,
-			stones: gone(catalog.Deleted, 0, "d3 13:00"),
+			stones: tombstones(catalog.Deleted, 0, "d3 13:00"),
 			want:   []string{"clean L0 d3: n (delete)", "clean L1 d3: m (delete)"},
 		},
 		"a merge does it on the way": {
 			now: "d4 13:00", files: []string{"m L1 d3 00:00-06:00 seq 1", "n L0 d3 07:00-08:00 seq 2"}, all: true,
-			stones: gone(catalog.Deleted, 0, "d4 13:00"),
+			stones: tombstones(catalog.Deleted, 0, "d4 13:00"),
 			want:   []string{"L2 d3: m n (closed day)"},
 		},
 		"what retention hides waits": {
-			now: "d40 00:00", files: []string{"m L4 d0 seq 1"}, stones: gone(catalog.Expired, 90*WholeDay, "d40 00:00"), all: true,
+			now: "d40 00:00", files: []string{"m L4 d0 seq 1"}, stones: tombstones(catalog.Expired, 90*WholeDay, "d40 00:00"), all: true,
 		},
 		"a damaged file is not cleaned": {
-			now: "d40 00:00", files: []string{"m L4 d0 seq 1"}, stones: gone(catalog.Deleted, 90*WholeDay, "d40 00:00"), bad: []string{"m"},
+			now: "d40 00:00", files: []string{"m L4 d0 seq 1"}, stones: tombstones(catalog.Deleted, 90*WholeDay, "d40 00:00"), bad: []string{"m"},
 		},
 		"aggregates go where there are samples, and are cleaned where there are none": {
-			now: "d40 00:00", files: []string{"m L4 d0 seq 1 rows aggregates-5m", "n L4 d0 seq 1 rows aggregates-1h sole"},
-			stones: gone(catalog.Deleted, 25*time.Hour, "d40 00:00"),
+			now: "d40 00:00", files: []string{"m L4 d0 seq 1 rows aggregates-5m", "n L4 d0 seq 1 rows aggregates-1h dropped"},
+			stones: tombstones(catalog.Deleted, 25*time.Hour, "d40 00:00"),
 			want:   []string{"clean aggregates-1h L4 d0+31: n (delete)", "L4 d0+31: m (delete)"},
 		},
 	})
@@ -132,25 +132,25 @@ func TestPlanAggregates(t *testing.T) {
 			now: "d365 04:00", files: []string{"a L4 d300 seq 3", "b L4 d334 seq 4"}, rules: []Rule{{Tenant: "default", Resolution: 300_000, After: 900 * series.DayMillis}},
 		},
 		"nothing is made of what came too late": {
-			now: "d62 00:00", files: []string{"a L0 d3 00:00-01:00 seq 9", "x L4 d0 seq 3 rows aggregates-5m sole"}, rules: []Rule{drop},
+			now: "d62 00:00", files: []string{"a L0 d3 00:00-01:00 seq 9", "x L4 d0 seq 3 rows aggregates-5m dropped"}, rules: []Rule{drop},
 		},
 		"aggregates that are all that is left merge": {
-			now: "d365 04:00", files: []string{"x L4 d0 seq 3 rows aggregates-5m sole", "y L4 d31 seq 4 rows aggregates-5m sole"}, rules: []Rule{drop},
+			now: "d365 04:00", files: []string{"x L4 d0 seq 3 rows aggregates-5m dropped", "y L4 d31 seq 4 rows aggregates-5m dropped"}, rules: []Rule{drop},
 			want: []string{"aggregates-5m L5 d0+365: x y (closed year)"},
 		},
 		"not over days that still have samples": {
-			now: "d365 04:00", files: []string{"x L4 d0 seq 3 rows aggregates-5m sole", "y L4 d31 seq 4 rows aggregates-5m sole", "a L4 d334 seq 9"}, rules: []Rule{drop},
+			now: "d365 04:00", files: []string{"x L4 d0 seq 3 rows aggregates-5m dropped", "y L4 d31 seq 4 rows aggregates-5m dropped", "a L4 d334 seq 9"}, rules: []Rule{drop},
 		},
 		"samples are not merged with those of days that have none": {
-			now: "d32 00:00", files: []string{"a L2 d0 seq 1", "b L2 d1 seq 1", "c L2 d8 seq 2", "x L3 d0 seq 3 rows aggregates-5m sole"}, rules: []Rule{drop},
+			now: "d32 00:00", files: []string{"a L2 d0 seq 1", "b L2 d1 seq 1", "c L2 d8 seq 2", "x L3 d0 seq 3 rows aggregates-5m dropped"}, rules: []Rule{drop},
 			want: []string{"L3 d0+7: a b (closed week)"},
 		},
-		"coarser aggregates are made of finer ones where samples are gone": {
-			now: "d100 00:00", files: []string{"x L4 d0 seq 3 rows aggregates-5m sole", "y L3 d0 seq 3 rows aggregates-1h age 1h"}, rules: []Rule{drop, hour},
-			want: []string{"coarsen aggregates-1h L4 d0+31: [x] y +1h (aggregates-1h due, samples gone)"},
+		"coarser aggregates are made of finer ones where samples are dropped": {
+			now: "d100 00:00", files: []string{"x L4 d0 seq 3 rows aggregates-5m dropped", "y L3 d0 seq 3 rows aggregates-1h age 1h"}, rules: []Rule{drop, hour},
+			want: []string{"coarsen aggregates-1h L4 d0+31: [x] y +1h (aggregates-1h due, samples dropped)"},
 		},
 		"once": {
-			now: "d100 00:00", files: []string{"x L4 d0 seq 3 rows aggregates-5m sole", "y L4 d0 seq 3 rows aggregates-1h age 1h"}, rules: []Rule{drop, hour},
+			now: "d100 00:00", files: []string{"x L4 d0 seq 3 rows aggregates-5m dropped", "y L4 d0 seq 3 rows aggregates-1h age 1h"}, rules: []Rule{drop, hour},
 		},
 	})
 }

@@ -53,16 +53,16 @@ func TestSamplesDoNotGoBeforeTheirRuleIsDue(t *testing.T) {
 	})
 }
 
-// A month would otherwise get no aggregates once its neighbour's samples are gone.
+// A month would otherwise get no aggregates once its neighbour's samples are dropped.
 func TestMonthsThatBorderDoNotMeet(t *testing.T) {
 	drop := []Rule{{Tenant: "default", Resolution: 300_000, After: 30 * series.DayMillis}}
 	runScenarios(t, map[string]scenario{
-		"the next month's samples are gone": {
-			now: "d95 00:00", rules: drop, files: []string{"m L4 d0 seq 3", "x L4 d31 seq 3 rows aggregates-5m sole"},
+		"the next month's samples are dropped": {
+			now: "d95 00:00", rules: drop, files: []string{"m L4 d0 seq 3", "x L4 d31 seq 3 rows aggregates-5m dropped"},
 			want: []string{"downsample aggregates-5m L4 d0+31: [m] +5m (aggregates-5m due)"},
 		},
 		"those of the month before are": {
-			now: "d95 00:00", rules: drop, files: []string{"x L4 d0 seq 3 rows aggregates-5m sole", "m L4 d31 seq 3"},
+			now: "d95 00:00", rules: drop, files: []string{"x L4 d0 seq 3 rows aggregates-5m dropped", "m L4 d31 seq 3"},
 			want: []string{"downsample aggregates-5m L4 d31+28: [m] +5m (aggregates-5m due)"},
 		},
 	})

@@ -19,8 +19,8 @@ const (
 	Downsample Kind = "downsample"
 	// Coarsen makes aggregates of finer aggregates, which stay.
 	Coarsen Kind = "coarsen"
-	// DropSamples removes samples of which there are aggregates, and marks these
-	// as all that is left.
+	// DropSamples removes samples of which there are aggregates, and tells these
+	// that they are all that is left.
 	DropSamples Kind = "drop_samples"
 )
 

@@ -46,7 +46,7 @@ type model struct {
 	stones  []*catalog.Tombstone
 	in      State // All but what moves.
 	bad     map[string]bool
-	barren  map[string]bool
+	noOps   map[string]bool
 	rowSize int64
 }
 
@@ -61,7 +61,7 @@ func newModel(t *testing.T, rng *rand.Rand, levels Levels) *model {
 	return &model{
 		t: t, rng: rng, now: firstDay * series.DayMillis, rowSize: 100, live: map[string]*modelFile{},
 		truth: map[series.Tenant]map[[2]int64]int64{}, in: State{Levels: levels},
-		bad: map[string]bool{}, barren: map[string]bool{},
+		bad: map[string]bool{}, noOps: map[string]bool{},
 	}
 }
 
@@ -153,11 +153,11 @@ func (m *model) files() []*catalog.File {
 func (m *model) input() State {
 	in := m.in
 	in.Files, in.Mask, in.Now = slices.Values(m.files()), m.mask, m.now
-	in.Quarantined, in.NoOps = m.bad, m.barren
+	in.Quarantined, in.NoOps = m.bad, m.noOps
 	return in
 }
 
-// snapshot is what a job is run with: the plan's moment.
+// snapshot is what a job is run with: that of the plan.
 type snapshot struct {
 	version int64
 	masks   map[string]catalog.Mask
@@ -236,7 +236,7 @@ func (m *model) run(j Job, s snapshot) {
 		}
 	}
 	if !removes && m.ids == before {
-		m.barren[j.ID()] = true
+		m.noOps[j.ID()] = true
 	}
 }
 
@@ -279,7 +279,7 @@ func (m *model) merged(j Job, s snapshot) (samples []row, rest map[catalog.Kind]
 }
 
 // output cuts rows as the executor does: by window, then by size between series.
-func (m *model) output(j Job, s snapshot, kind catalog.Kind, rows []row, sole bool) {
+func (m *model) output(j Job, s snapshot, kind catalog.Kind, rows []row, dropped bool) {
 	var seq int64
 	for _, f := range j.Inputs {
 		seq = max(seq, f.Seq)
@@ -301,7 +301,7 @@ func (m *model) output(j Job, s snapshot, kind catalog.Kind, rows []row, sole bo
 			}
 			m.add(&catalog.File{
 				Tenant: j.Tenant, Kind: kind, Partition: j.Partition, Day: j.Unit.Day, Days: j.Unit.Days,
-				Level: j.Level, Seq: seq, Clean: s.version, SamplesDropped: sole,
+				Level: j.Level, Seq: seq, Clean: s.version, SamplesDropped: dropped,
 			}, rows[:n:n])
 			rows = rows[n:]
 		}

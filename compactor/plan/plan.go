@@ -10,7 +10,7 @@ import (
 	"herringbone/storage/series"
 )
 
-// PlanInput is what a plan depends on, all of one moment.
+// State is what a plan depends on, all of one time.
 type State struct {
 	Files iter.Seq[*catalog.File] // Live ones, in any order.
 	// Mask returns the tombstones that may hide rows of a file; nil: none ever.
@@ -18,7 +18,7 @@ type State struct {
 	// Quarantined are IDs of damaged files. No job reads them, but what may share
 	// rows with them keeps its order.
 	Quarantined map[string]bool
-	// Barren are Job.IDs of jobs that were run and left nothing to commit, because
+	// NoOps are Job.IDs of jobs that were run and left nothing to commit, because
 	// no row of their inputs was for them. They are not planned again.
 	NoOps  map[string]bool
 	Now    int64 // Milliseconds.
@@ -144,8 +144,8 @@ func newPlanner(in State) *planner {
 	})
 	for _, sh := range p.partitions {
 		slices.SortFunc(sh.files, compareWritten)
-		kin := siblingKey{sh.tenant, sh.kind}
-		p.siblings[kin] = append(p.siblings[kin], sh)
+		key := siblingKey{sh.tenant, sh.kind}
+		p.siblings[key] = append(p.siblings[key], sh)
 	}
 	return p
 }

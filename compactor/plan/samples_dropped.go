@@ -11,11 +11,11 @@ import (
 // samplesDropped returns the aggregates of a partition key that are all that is kept of
 // some samples, and have days in common with a unit.
 func (p *planner) samplesDropped(sh *partitionFiles, u Unit) (found []*catalog.File) {
-	for kin, shelves := range p.siblings {
-		if kin.tenant != sh.tenant || kin.kind.Resolution() == 0 {
+	for key, partitions := range p.siblings {
+		if key.tenant != sh.tenant || key.kind.Resolution() == 0 {
 			continue
 		}
-		for _, of := range shelves {
+		for _, of := range partitions {
 			if of.partition != sh.partition {
 				continue
 			}
@@ -29,10 +29,10 @@ func (p *planner) samplesDropped(sh *partitionFiles, u Unit) (found []*catalog.F
 	return found
 }
 
-// covered reports whether files may be merged into a unit as far as Sole
+// covered reports whether files may be merged into a unit as far as such
 // aggregates are concerned. These are answered with for all days of their unit,
 // so all its days with samples must be theirs, see also beside; samples are not
-// merged with those of days that are Sole, because then they could never become
+// merged with those of days whose samples were dropped, because then they could never become
 // so.
 func (p *planner) covered(sh *partitionFiles, u Unit, lower, own []*catalog.File) bool {
 	if sh.kind.Resolution() == 0 {
@@ -61,13 +61,13 @@ func (p *planner) covered(sh *partitionFiles, u Unit, lower, own []*catalog.File
 	return true
 }
 
-// coarsen plans coarser aggregates where the samples for them are gone.
+// coarsen plans coarser aggregates where the samples for them were dropped.
 func (p *planner) coarsen(sh *partitionFiles) {
 	if sh.kind.Resolution() == 0 {
 		return
 	}
-	soles := slices.DeleteFunc(slices.Clone(sh.files), func(f *catalog.File) bool { return !f.SamplesDropped })
-	for _, u := range topUnits(soles) {
+	dropped := slices.DeleteFunc(slices.Clone(sh.files), func(f *catalog.File) bool { return !f.SamplesDropped })
+	for _, u := range topUnits(dropped) {
 		for _, r := range p.due(sh, u.Unit) {
 			if p.coarsest(sh, r, u.Unit) && p.calm(u) {
 				p.addCoarsen(sh, u, r)
@@ -76,7 +76,7 @@ func (p *planner) coarsen(sh *partitionFiles) {
 	}
 }
 
-// coarsest reports whether no coarser Sole aggregates of the unit would do for
+// coarsest reports whether no coarser aggregates without samples of the unit would do for
 // the rule as well.
 func (p *planner) coarsest(sh *partitionFiles, r *Rule, u Unit) bool {
 	finer := func(kind catalog.Kind) bool {
@@ -98,7 +98,7 @@ func (p *planner) addCoarsen(sh *partitionFiles, u *unitFiles, r *Rule) {
 	j := Job{
 		Kind: Coarsen, Tenant: sh.tenant, Rows: r.Kind(), Partition: sh.partition, Level: u.level, Unit: u.Unit,
 		Inputs: append(inputs(union(u.lower, nil), false), inputs(old, true)...), Rules: []*Rule{r},
-		Why: fmt.Sprintf("%s due, samples gone", r.Kind()),
+		Why: fmt.Sprintf("%s due, samples dropped", r.Kind()),
 	}
 	if p.NoOps[j.ID()] || slices.ContainsFunc(j.Inputs, func(f Input) bool { return p.taken[f.ID] }) {
 		return
@@ -106,8 +106,8 @@ func (p *planner) addCoarsen(sh *partitionFiles, u *unitFiles, r *Rule) {
 	p.add(j)
 }
 
-// beside reports whether a unit of Sole aggregates that has these days would not
-// stand in the way of Sole aggregates of another resolution: queries take the
+// beside reports whether a unit of aggregates without samples that has these days would not
+// stand in the way of such aggregates of another resolution: queries take the
 // coarsest, for all days of its unit, and then none that it overlaps. So the days
 // of the finer must all be days of the coarser.
 func (p *planner) beside(sh *partitionFiles, u Unit, days map[int64]bool) bool {

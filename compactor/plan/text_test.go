@@ -22,7 +22,7 @@ import (
 // (1MB), and
 //
 //	names b-d, key __name__~2=1, tenant t, rows exemplars, age 2h (at now;
-//	48h), clean 7, sole
+//	48h), clean 7, dropped
 func parseFile(t *testing.T, text string, now int64) *catalog.File {
 	t.Helper()
 	words := strings.Fields(text)
@@ -59,7 +59,7 @@ func parseFile(t *testing.T, text string, now int64) *catalog.File {
 			f.Kind = catalog.Kind(next())
 		case "age":
 			f.Created = now - duration(t, next())
-		case "sole":
+		case "dropped":
 			f.SamplesDropped = true
 		default:
 			if mb, ok := strings.CutSuffix(w, "MB"); ok {

@@ -30,7 +30,7 @@ func (p *planner) mergeUnits(sh *partitionFiles) {
 	}
 }
 
-// used returns the levels that a shelf's files are merged to.
+// used returns the levels that a partition's files are merged to.
 func (p *planner) used(sh *partitionFiles) []int {
 	if sh.kind == catalog.Exemplars {
 		return []int{LevelDay}

@@ -109,7 +109,7 @@ type staying struct {
 	removed  map[string]bool // By ID.
 }
 
-// loss is what would be gone from view as whole files.
+// loss is what would vanish from view as whole files.
 type loss struct {
 	tenant series.Tenant
 	files  []*catalog.File // To remove.

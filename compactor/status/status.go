@@ -9,7 +9,7 @@ import (
 	"herringbone/compactor/retention"
 )
 
-// Status is what the compactor knows of itself and its catalog at one moment.
+// Status is what the compactor knows of itself and its catalog at one time.
 type Status struct {
 	Node        string               `json:"node"`
 	Time        time.Time            `json:"time"`

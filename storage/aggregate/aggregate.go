@@ -42,7 +42,7 @@ func (a *Buckets) Len() int { return len(a.Ends) }
 // Resolution is one that there are aggregates of.
 type Resolution struct {
 	Millis int64
-	// Sole: of some of the time and series, aggregates are all that is kept.
+	// SamplesDropped: of some of the time and series, aggregates are all that is kept.
 	SamplesDropped bool
 }
 

@@ -119,7 +119,7 @@ func (a *ahead) drop(h held) {
 	}
 }
 
-// close stops the goroutine and waits until it is gone.
+// close stops the goroutine and waits until it has ended.
 func (a *ahead) close() {
 	close(a.stop)
 	for f := range a.ready {

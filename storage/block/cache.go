@@ -49,8 +49,8 @@ type cacheEntry struct {
 	place *list.Element // nil when it was dropped from the cache.
 }
 
-// NewCache makes a cache of at most limit bytes; what scans are using at the
-// moment comes on top.
+// NewCache makes a cache of at most limit bytes; what scans are using
+// comes on top.
 func NewCache(limit int64) *Cache {
 	return &Cache{limit: limit, entries: map[cacheKey]*cacheEntry{}, recent: list.New()}
 }

@@ -198,7 +198,7 @@ func (x *index) parseGroups(c *cursor, version byte, end int64) {
 }
 
 // parsePage reads where a page of the given rows is and checks that it lies
-// before end and does not claim to be absurdly long when decompressed.
+// before end and does not declare an absurd length when decompressed.
 func parsePage(c *cursor, version byte, rows int, last *int64, end int64) page {
 	p := page{size: int32(c.limited(maxPageRaw))}
 	if p.size == 0 {

@@ -18,7 +18,7 @@ type change struct {
 }
 
 // apply returns the snapshot after ch. It copies only the parts that ch touches
-// and, of the shelves they are on, the list of parts.
+// and, of the sets they are in, the list of parts.
 func (s *Snapshot) apply(ch change) *Snapshot {
 	next := &Snapshot{version: ch.version, live: s.live, digest: s.digest, sets: maps.Clone(s.sets),
 		tables: s.tables, tablesState: s.tablesState, tombstones: s.tombstones, tombstonesState: s.tombstonesState}
@@ -72,7 +72,7 @@ func editOf(edits map[fileSetKey]map[partKey]*partEdit, f *File) *partEdit {
 	return edits[k][f.part()]
 }
 
-// apply merges the edited parts with the others. A nil shelf is an empty one.
+// apply merges the edited parts with the others. A nil set is an empty one.
 func (sh *fileSet) apply(edits map[partKey]*partEdit) *fileSet {
 	var rest []*part
 	if sh != nil {

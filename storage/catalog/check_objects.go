@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// suspects finds damaged rows, and objects that are suspected to be nobody's
+// orphanCandidates finds damaged rows, and candidates that are somebody's after all:
 // although a file names them.
 func (in *inspection) orphanCandidates(ctx context.Context, t *tx) error {
 	return eachOrphanCandidate(ctx, t, func(s OrphanCandidate, named bool, err error) error {
@@ -13,7 +13,7 @@ func (in *inspection) orphanCandidates(ctx context.Context, t *tx) error {
 			in.find("", err.Error())
 		}
 		if named {
-			in.find("", fmt.Sprintf("object %.200q is suspected to be an orphan, but a file names it", s.Name))
+			in.find("", fmt.Sprintf("object %.200q is an orphan candidate, but a file names it", s.Name))
 		}
 		return nil
 	}, ``)

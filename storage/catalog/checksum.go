@@ -9,7 +9,7 @@ import (
 // numbers as varints, so that no two lists of fields have the same bytes.
 type checksum struct{ bytes []byte }
 
-// newChecksum has room for a usual file.
+// newChecksum has space for a usual file.
 func newChecksum() checksum { return checksum{bytes: make([]byte, 0, 384)} }
 
 func (c *checksum) text(values ...string) {

@@ -165,12 +165,12 @@ func (w *edition) add(ctx context.Context, t *tx) error {
 	if err != nil {
 		return fmt.Errorf("add files: %w", err)
 	}
-	suspects, err := t.prepare(ctx, `SELECT count(*) FROM suspects WHERE name = ?`)
+	candidates, err := t.prepare(ctx, `SELECT count(*) FROM suspects WHERE name = ?`)
 	if err != nil {
-		return fmt.Errorf("look for suspects: %w", err)
+		return fmt.Errorf("look for orphan candidates: %w", err)
 	}
 	for _, f := range w.edit.Add {
-		if err := w.mayAdd(ctx, suspects, &f); err != nil {
+		if err := w.mayAdd(ctx, candidates, &f); err != nil {
 			return err
 		}
 		if f.Seq == 0 {
@@ -190,18 +190,18 @@ func (w *edition) add(ctx context.Context, t *tx) error {
 }
 
 // mayAdd refuses an object that may be about to be removed as an orphan, and a
-// file that claims to know of tombstones to come: they would not hide its rows.
-// The statement counts the suspects of a name.
-func (w *edition) mayAdd(ctx context.Context, suspects *sql.Stmt, f *File) error {
+// file that says it knows of tombstones to come: they would not hide its rows.
+// The statement counts the orphan candidates of a name.
+func (w *edition) mayAdd(ctx context.Context, candidates *sql.Stmt, f *File) error {
 	if f.Clean > w.before {
 		return fmt.Errorf("add file %s: it is clean up to version %d, the catalog is at %d: %w", f.ID, f.Clean, w.before, series.ErrInvalid)
 	}
 	var n int
-	switch err := suspects.QueryRowContext(ctx, f.Name).Scan(&n); {
+	switch err := candidates.QueryRowContext(ctx, f.Name).Scan(&n); {
 	case err != nil:
-		return fmt.Errorf("add file %s: look for suspects: %w", f.ID, err)
+		return fmt.Errorf("add file %s: look for orphan candidates: %w", f.ID, err)
 	case n > 0:
-		return fmt.Errorf("add file %s (%s): it is suspected to be an orphan: %w", f.ID, f.Name, ErrConflict)
+		return fmt.Errorf("add file %s (%s): it is an orphan candidate: %w", f.ID, f.Name, ErrConflict)
 	}
 	return nil
 }

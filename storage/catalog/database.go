@@ -24,7 +24,7 @@ type database struct {
 	read  *sql.DB
 	// migrator is goose's name of the dialect.
 	migrator goose.Dialect
-	// placeholders rewrites the question marks of a statement.
+	// placeholders rewrites the placeholders (?) of a statement.
 	placeholders func(string) string
 	// classify gives an error of the driver its class.
 	classify func(error) error
@@ -62,7 +62,7 @@ func (d *database) close() error {
 	return errors.Join(d.read.Close(), d.write.Close())
 }
 
-// tx is one transaction; statements are written with question marks.
+// tx is one transaction; statements are written with ? as placeholders.
 type tx struct {
 	*sql.Tx
 	placeholders func(string) string
@@ -91,7 +91,7 @@ func (d *database) change(ctx context.Context, fn func(*tx) error) error {
 	return d.run(ctx, d.write, nil, fn)
 }
 
-// look runs fn in a transaction that sees one moment's state.
+// look runs fn in a transaction that sees one consistent state.
 func (d *database) look(ctx context.Context, fn func(*tx) error) error {
 	return d.run(ctx, d.read, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, fn)
 }

@@ -32,7 +32,7 @@ func (c *Catalog) Deleted(ctx context.Context, t time.Time, limit int) ([]Delete
 	return files, nil
 }
 
-// Purge forgets removed files for good: their objects are gone. An id that is
+// Purge forgets removed files for good: their objects are deleted. An id that is
 // not known is no error, so that Purge may be repeated; one of a live file is an
 // ErrConflict, and then nothing is forgotten.
 func (c *Catalog) Purge(ctx context.Context, ids []string) error {

@@ -22,8 +22,8 @@
 // those with nothing left to hide; then they stay for a while as receipts.
 //
 // Two lists are not in the snapshot: live files that were found damaged
-// (Quarantine), and objects that nothing names (Suspect), which no commit can add
-// any more and which are removed when they were suspected for long enough.
+// (Quarantine), and objects that nothing names (AddOrphanCandidates), which no commit can add
+// any more and which are removed when they have been candidates for long enough.
 //
 // Metadata of metrics (type, help, unit) lives here too. It is remembered in
 // memory, so that telling the catalog what it knows costs no I/O.

@@ -11,7 +11,7 @@ import (
 
 // ErrConflict: nothing was written, because the plan behind the edit is stale. A
 // file it removes or needs is not live, a file it adds has been there before or is
-// suspected to be an orphan, a tombstone it knows is not there any more, or the log
+// an orphan candidate, a tombstone it knows is not there any more, or the log
 // position is behind the one that is known.
 var ErrConflict = fmt.Errorf("catalog conflict: %w", series.ErrInvalid)
 

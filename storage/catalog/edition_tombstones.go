@@ -30,7 +30,7 @@ func (w *edition) tombstones(ctx context.Context, t *tx) error {
 }
 
 // purge adds to receipts, also to those of tombstones that were lifted
-// meanwhile: what was hidden when the job began is gone all the same.
+// meanwhile: what was hidden when the job began is removed all the same.
 func (w *edition) purge(ctx context.Context, t *tx, st *tombstonesState) error {
 	for _, p := range w.edit.Purged {
 		err := w.alter(ctx, t, st, p.Tombstone, func(now *Tombstone) error {
@@ -86,7 +86,7 @@ func (w *edition) alter(ctx context.Context, t *tx, st *tombstonesState, id stri
 	return nil
 }
 
-// bury adds the edit's own tombstones.
+// addTombstones adds the edit's own tombstones.
 func (w *edition) addTombstones(ctx context.Context, t *tx, st *tombstonesState) error {
 	for i := range w.edit.Tombstones {
 		now := w.edit.Tombstones[i].owned()

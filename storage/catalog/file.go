@@ -83,7 +83,7 @@ type File struct {
 	// hides from its inputs: compaction sets it to the version of the snapshot it
 	// worked with. 0 for files that were flushed.
 	Clean int64
-	// Sole, of aggregates: the samples they were made of are not kept any more.
+	// SamplesDropped, of aggregates: the samples they were made of are not kept any more.
 	SamplesDropped bool
 	Writer         string // The node that wrote the file.
 	Created        int64  // Milliseconds.

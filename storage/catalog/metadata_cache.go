@@ -82,7 +82,7 @@ func (c *metadataCache) stored(tenant series.Tenant, metadata []series.Metadata,
 	return c.used
 }
 
-// shrink forgets entries at random until there is room for more. Forgetting
+// shrink forgets entries at random until there is space for more. Forgetting
 // costs a write when the entry is seen again, and the order of sightings since
 // the last one written.
 func (c *metadataCache) shrink() {

@@ -69,7 +69,7 @@ type watched struct{ orphanCandidates, quarantined int64 }
 func countWatched(ctx context.Context, t *tx) (w watched, err error) {
 	err = t.queryRow(ctx, `SELECT (SELECT count(*) FROM suspects), (SELECT count(*) FROM quarantine)`).Scan(&w.orphanCandidates, &w.quarantined)
 	if err != nil {
-		return w, fmt.Errorf("count suspects and quarantined files: %w", err)
+		return w, fmt.Errorf("count orphan candidates and quarantined files: %w", err)
 	}
 	return w, nil
 }

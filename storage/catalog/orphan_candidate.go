@@ -8,12 +8,12 @@ import (
 	"herringbone/storage/series"
 )
 
-// Suspected is an object that no file of the catalog, live or removed, names. No
-// edit can add it any more, so it can be removed when it was suspected for long
+// OrphanCandidate is an object that no file of the catalog, live or removed, names. No
+// edit can add it any more, so it can be removed when it has been one for long
 // enough.
 type OrphanCandidate struct {
 	Name string
-	At   int64 // When it was first suspected, in milliseconds.
+	At   int64 // When it was recorded, in milliseconds.
 }
 
 func (s *OrphanCandidate) checksum() uint32 {
@@ -23,10 +23,10 @@ func (s *OrphanCandidate) checksum() uint32 {
 	return c.sum()
 }
 
-// Suspect records those of the named objects that no file, live or removed,
+// AddOrphanCandidates records those of the named objects that no file, live or removed,
 // names. It may be repeated: the time of the first call stays. It returns how many
-// of the names, which differ from each other, are suspects now. An object that is
-// suspected cannot be added any more, so the caller leaves out what is young:
+// of the names, which differ from each other, are candidates now. An object that is
+// one cannot be added any more, so the caller leaves out what is young:
 // somebody may be about to commit it. Names should come in batches of some
 // thousands at most, because commits wait meanwhile.
 func (c *Catalog) AddOrphanCandidates(ctx context.Context, names []string) (int, error) {
@@ -37,7 +37,7 @@ func (c *Catalog) AddOrphanCandidates(ctx context.Context, names []string) (int,
 		return err
 	})
 	if err != nil {
-		return 0, fmt.Errorf("suspect %d objects: %w", len(names), err)
+		return 0, fmt.Errorf("record %d orphan candidates: %w", len(names), err)
 	}
 	return n, nil
 }
@@ -49,7 +49,7 @@ func addOrphanCandidates(ctx context.Context, t *tx, names []string, now int64) 
 	}
 	insert, err := t.prepare(ctx, `INSERT INTO suspects (name, found_at, checksum) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`)
 	if err != nil {
-		return 0, fmt.Errorf("write suspects: %w", err)
+		return 0, fmt.Errorf("write orphan candidates: %w", err)
 	}
 	for _, name := range names {
 		var files int
@@ -61,20 +61,20 @@ func addOrphanCandidates(ctx context.Context, t *tx, names []string, now int64) 
 		}
 		s := OrphanCandidate{Name: name, At: now}
 		if _, err := insert.ExecContext(ctx, s.Name, s.At, int64(s.checksum())); err != nil {
-			return n, fmt.Errorf("write suspect %.200q: %w", name, err)
+			return n, fmt.Errorf("write orphan candidate %.200q: %w", name, err)
 		}
 		n++
 	}
 	return n, nil
 }
 
-// Suspects returns up to limit objects that were first suspected before a time,
-// the longest suspected first. None of them is named by a file.
+// OrphanCandidates returns up to limit objects that were recorded before a time,
+// the oldest first. None of them is named by a file.
 func (c *Catalog) OrphanCandidates(ctx context.Context, before time.Time, limit int) ([]OrphanCandidate, error) {
 	var list []OrphanCandidate
 	collect := func(s OrphanCandidate, named bool, err error) error {
 		if err == nil && named { // What is removed for being nobody's must be nobody's.
-			err = fmt.Errorf("suspect %.200q is named by a file: %w", s.Name, series.ErrCorrupt)
+			err = fmt.Errorf("orphan candidate %.200q is named by a file: %w", s.Name, series.ErrCorrupt)
 		}
 		list = append(list, s)
 		return err
@@ -83,41 +83,41 @@ func (c *Catalog) OrphanCandidates(ctx context.Context, before time.Time, limit 
 		return eachOrphanCandidate(ctx, t, collect, `WHERE s.found_at < ? ORDER BY s.found_at, s.name LIMIT ?`, before.UnixMilli(), limit)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("list suspects: %w", err)
+		return nil, fmt.Errorf("list orphan candidates: %w", err)
 	}
 	return list, nil
 }
 
-// eachSuspect visits the rows of suspects s that the condition selects. Damage
+// eachOrphanCandidate visits the rows of the table suspects, called s, that the condition selects. Damage
 // of a single one is given to the visitor, who decides.
 func eachOrphanCandidate(ctx context.Context, t *tx, visit func(s OrphanCandidate, named bool, err error) error, where string, args ...any) error {
 	rows, err := t.query(ctx, `SELECT s.name, s.found_at, s.checksum, CASE WHEN f.id IS NULL THEN 0 ELSE 1 END
 		FROM suspects s LEFT JOIN files f ON f.name = s.name `+where, args...)
 	if err != nil {
-		return fmt.Errorf("read suspects: %w", err)
+		return fmt.Errorf("read orphan candidates: %w", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var s OrphanCandidate
 		var sum, named int64
 		if err := rows.Scan(&s.Name, &s.At, &sum, &named); err != nil {
-			return fmt.Errorf("read suspects: %w", err)
+			return fmt.Errorf("read orphan candidates: %w", err)
 		}
 		var damage error
 		if int64(s.checksum()) != sum {
-			damage = fmt.Errorf("row of suspect %.200q: its checksum is wrong: %w", s.Name, series.ErrCorrupt)
+			damage = fmt.Errorf("row of orphan candidate %.200q: its checksum is wrong: %w", s.Name, series.ErrCorrupt)
 		}
 		if err := visit(s, named != 0, damage); err != nil {
 			return err
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return fmt.Errorf("read suspects: %w", err)
+		return fmt.Errorf("read orphan candidates: %w", err)
 	}
 	return nil
 }
 
-// Forget drops suspects: their objects are gone. A name that is not suspected is
+// ForgetOrphanCandidates drops candidates: their objects are deleted. A name that is not one is
 // no error.
 func (c *Catalog) ForgetOrphanCandidates(ctx context.Context, names []string) error {
 	err := c.alone(ctx, func(t *tx) error {
@@ -133,7 +133,7 @@ func (c *Catalog) ForgetOrphanCandidates(ctx context.Context, names []string) er
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("forget %d suspects: %w", len(names), err)
+		return fmt.Errorf("forget %d orphan candidates: %w", len(names), err)
 	}
 	return nil
 }

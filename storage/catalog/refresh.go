@@ -42,7 +42,7 @@ func (c *Catalog) refresh(ctx context.Context) error {
 }
 
 // catchUp returns the snapshot at st, from one that may be older. If the rows
-// of removals that s has not seen are gone, it starts from nothing.
+// of removals that s has not seen were purged, it starts from nothing.
 func catchUp(ctx context.Context, t *tx, s *Snapshot, st state) (*Snapshot, error) {
 	ch := change{version: st.version}
 	collect := func(r *row, err error) error {

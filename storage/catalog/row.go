@@ -31,7 +31,7 @@ func (r *row) values() []any {
 	}
 }
 
-// collect adds every field of f. Clean and Sole are younger than the others: a
+// collect adds every field of f. Clean and SamplesDropped are younger than the others: a
 // file without them has the checksum it had before there were any.
 func (f *File) collect(c *checksum) {
 	c.text(f.ID, string(f.Tenant), string(f.Kind), f.Partition, f.Name, string(f.SHA256[:]), f.MinName, f.MaxName, f.Writer)
@@ -65,11 +65,11 @@ type scanner interface{ Scan(dest ...any) error }
 func scanRow(from scanner) (row, error) {
 	var r row
 	var tenant, kind, sum256 string
-	var tailCRC, sole, sum int64
+	var tailCRC, dropped, sum int64
 	f := &r.File
 	err := from.Scan(&f.ID, &tenant, &kind, &f.Day, &f.Days, &f.Partition, &f.Level, &f.Name, &f.Size,
 		&sum256, &f.Tail, &tailCRC, &f.Rows, &f.Series, &f.MinT, &f.MaxT,
-		&f.MinName, &f.MaxName, &f.Seq, &f.Writer, &f.Created, &f.Clean, &sole, &r.changed, &r.deletedAt, &sum)
+		&f.MinName, &f.MaxName, &f.Seq, &f.Writer, &f.Created, &f.Clean, &dropped, &r.changed, &r.deletedAt, &sum)
 	if err != nil {
 		return r, err
 	}
@@ -79,10 +79,10 @@ func scanRow(from scanner) (row, error) {
 	if tailCRC < 0 || tailCRC > math.MaxUint32 {
 		return r, rowDamage(f, "its tail checksum is out of range")
 	}
-	if sole != 0 && sole != 1 {
-		return r, rowDamage(f, "its mark of being sole is neither 0 nor 1")
+	if dropped != 0 && dropped != 1 {
+		return r, rowDamage(f, "whether its samples were dropped is neither 0 nor 1")
 	}
-	f.TailCRC, f.SamplesDropped = uint32(tailCRC), sole == 1
+	f.TailCRC, f.SamplesDropped = uint32(tailCRC), dropped == 1
 	if n, err := hex.Decode(f.SHA256[:], []byte(sum256[:min(len(sum256), 64)])); err != nil || n != len(f.SHA256) || len(sum256) != 64 {
 		return r, rowDamage(f, "its SHA-256 cannot be read")
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // Snapshot is the list of live files, of tables and of live tombstones, at one
-// moment.
+// time.
 //
 // Ownership: it and the files it hands out are shared and never change; do not
 // modify them. It stays valid for ever, but the objects it names are promised to
@@ -36,7 +36,7 @@ type fileSetKey struct {
 	kind   Kind
 }
 
-// shelf holds one tenant's files of one kind.
+// fileSet holds one tenant's files of one kind.
 type fileSet struct {
 	parts []*part // By days, then day, then key.
 }

@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// needs refuses an edit if a file that it was made of is gone.
+// needs refuses an edit if a file that it was made of was removed.
 func (w *edition) needs(ctx context.Context, t *tx) error {
 	for _, id := range w.edit.Needs {
 		var deletedAt int64

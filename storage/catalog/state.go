@@ -12,7 +12,7 @@ import (
 // state is the one row that says what all others add up to.
 type state struct {
 	version int64  // Of the last commit.
-	purged  int64  // Highest version of a removal whose row is gone.
+	purged  int64  // Highest version of a removal whose row was purged.
 	live    int64  // Number of live files.
 	digest  uint32 // Sum of their checksums.
 }

@@ -12,7 +12,7 @@ import (
 
 // Table is what the series of one metric have between them: the columns of the
 // table that SQL shows for it. It says what there may be. A table only grows,
-// also when the files that had a label are gone.
+// also when the files that had a label were removed.
 type Table struct {
 	Tenant     series.Tenant
 	Metric     string

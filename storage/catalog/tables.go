@@ -200,7 +200,7 @@ func (s *Snapshot) Tables(tenant series.Tenant) []*Table { return s.tables[tenan
 // until an edit with Edit.TablesComplete.
 func (s *Snapshot) TablesComplete() bool { return s.tablesState.complete }
 
-// learn puts the facts into s, which nobody else has yet.
+// addFacts puts the facts into s, which nobody else has yet.
 func (s *Snapshot) addFacts(facts []fact) {
 	byTenant := map[series.Tenant][]*Table{}
 	for i := range facts {

@@ -19,7 +19,7 @@ type Query struct {
 }
 
 // Source answers reads. All methods may be called from any goroutine; each
-// answers from one moment's state and includes every sample whose Append had
+// answers from one consistent state and includes every sample whose Append had
 // returned before the call.
 //
 // Errors: a missing or damaged file is an error wrapping ErrCorrupt that names

@@ -20,17 +20,17 @@ import (
 // Run tests a kind of bucket; open returns an empty one each time.
 func Run(t *testing.T, open func(t *testing.T) bucket.Bucket) {
 	for name, test := range map[string]func(*testing.T, bucket.Bucket){
-		"what is committed is read back":        testRoundTrip,
-		"nothing is seen before commit":         testInvisible,
-		"an aborted object never was":           testAbort,
-		"an object is never replaced":           testExists,
-		"one of many writers of a name commits": testRace,
-		"an ended context does not commit":      testContext,
-		"deleted is gone and may be repeated":   testDelete,
-		"listing is by prefix and in order":     testList,
-		"an error ends the listing":             testListError,
-		"unusable names are refused":            testNames,
-		"readers do not disturb each other":     testReaders,
+		"what is committed is read back":                  testRoundTrip,
+		"nothing is seen before commit":                   testInvisible,
+		"an aborted object never was":                     testAbort,
+		"an object is never replaced":                     testExists,
+		"one of many writers of a name commits":           testRace,
+		"an ended context does not commit":                testContext,
+		"deleted is no longer there, and may be repeated": testDelete,
+		"listing is by prefix and in order":               testList,
+		"an error ends the listing":                       testListError,
+		"unusable names are refused":                      testNames,
+		"readers do not disturb each other":               testReaders,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

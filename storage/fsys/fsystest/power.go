@@ -10,7 +10,7 @@ import (
 // pageSize is the unit in which unsynced bytes are kept or lost.
 const pageSize = 4096
 
-// Clone returns what is on the disk after a power loss at this moment. Of all
+// Clone returns what is on the disk after a power loss at this time. Of all
 // that was not synced a random part is kept; how much is drawn too, so that
 // nothing and everything are frequent. c itself is not changed, nor shares
 // anything with the result, which has no hook.
