@@ -29,7 +29,7 @@ func landing() http.Handler {
 	page := template.Must(template.New("landing").Parse(landingPage))
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		// The only possible error is that the client has gone.
+		// The only possible error is that the client has disconnected.
 		_ = page.Execute(w, map[string]any{"Version": version.Version, "Queries": landingQueries})
 	})
 }

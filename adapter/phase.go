@@ -85,6 +85,6 @@ func (l *life) refuse(w http.ResponseWriter, _ *http.Request) {
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	// The only possible error is that the client has gone.
+	// The only possible error is that the client has disconnected.
 	_ = json.NewEncoder(w).Encode(v)
 }
