@@ -9,7 +9,7 @@ import (
 	"herringbone/storage/series"
 )
 
-// defaultConfig is what the rooms call their defaults, and this package's own.
+// defaultConfig is what the services call their defaults, and this package's own.
 func defaultConfig() Config {
 	return Config{
 		Storage:     defaultStorageConfig(),

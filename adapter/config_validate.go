@@ -36,7 +36,7 @@ func (c Config) Validate() error {
 	return c.validateServices()
 }
 
-// validateRooms asks the rooms for what only they know, so that check-config
+// validateServices asks the services for what only they know, so that check-config
 // finds what a start would.
 func (c Config) validateServices() error {
 	var store *storage.Store // They only look whether there is one.

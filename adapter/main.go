@@ -1,5 +1,5 @@
 // Command adapter is Herringbone: a Prometheus-compatible remote store in one
-// binary. This package wires the rooms together and decides nothing about data.
+// binary. This package wires the services together and decides nothing about data.
 //
 // Life story of a node: flags and the YAML file become one Config. The node
 // locks its data directory, listens (answering 503 while it is not ready), opens
@@ -7,7 +7,7 @@
 // Then the store's loop, self-monitoring and the HTTP server run side by side in
 // one errgroup until a signal, or a fault of one of them, ends all of them: no new
 // requests, the running ones finish, memory is flushed in a bounded time, and
-// everything is closed. Being killed at any of these moments loses nothing; it
+// everything is closed. Being killed at any of these points loses nothing; it
 // only makes the next start replay more.
 //
 // This is the only package that knows YAML, flags, environment and signals, and

@@ -6,7 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors/version"
 )
 
-// metrics are the node's own; the rooms register theirs.
+// metrics are the node's own; the services register theirs.
 type metrics struct {
 	requests  *prometheus.CounterVec
 	durations *prometheus.HistogramVec

@@ -18,7 +18,7 @@ import (
 	"herringbone/storage/series"
 )
 
-// openRooms gives the store to the rooms that write to it and read from it, and
+// openServices gives the store to the services that write to it and read from it, and
 // their handlers to routes.
 func (n *node) openServices(c *stores) error {
 	s := c.store

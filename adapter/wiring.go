@@ -16,7 +16,7 @@ import (
 	"herringbone/storage/fsys"
 )
 
-// cellar is one data directory, opened: where objects, catalog and log are.
+// stores is one data directory, opened: where objects, catalog and log are.
 type stores struct {
 	fs      fsys.FS
 	objects *bucket.Directory
@@ -25,7 +25,7 @@ type stores struct {
 	store   *storage.Store // nil for fsck.
 }
 
-// openCellar opens bucket and catalog under dir, whose lock the caller holds.
+// openStores opens bucket and catalog under dir, whose lock the caller holds.
 func openStores(ctx context.Context, dir string, reg prometheus.Registerer) (*stores, error) {
 	fs := fsys.OS
 	b, err := bucket.Dir(fs, filepath.Join(dir, "objects"))
@@ -59,7 +59,7 @@ func (c *stores) close() error {
 	return errors.Join(err, c.catalog.Close())
 }
 
-// open opens and replays the store and hands the rooms' handlers to routes.
+// open opens and replays the store and hands the services' handlers to routes.
 func (n *node) open(ctx context.Context) error {
 	c, err := openStores(ctx, n.flags.dataDir, n.registry)
 	if err != nil {

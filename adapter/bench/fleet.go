@@ -36,7 +36,7 @@ func newMember(l Load, host int, e exposed) *member {
 	for i := 0; i < len(m.labels); i += 2 {
 		m.key = series.AppendKeyLabel(m.key, m.labels[i], m.labels[i+1])
 	}
-	// Hosts are scraped at their own moments, always the same ones.
+	// Hosts are scraped at their own times, always the same ones.
 	stepMillis := uint64(l.Step.Milliseconds())
 	m.offset = time.Duration(hash(l.Seed, host, "scrape")%stepMillis) * time.Millisecond
 	m.signal = e.signal(rand.New(rand.NewPCG(l.Seed, hash(l.Seed, host, e.group))))

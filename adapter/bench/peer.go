@@ -76,7 +76,7 @@ type server struct {
 	dir     string
 	log     string
 	cmd     *exec.Cmd
-	ended   chan struct{} // Closed when the process is gone.
+	ended   chan struct{} // Closed when the process has ended.
 }
 
 // errAbsent: the peer's binary is not on this machine.
@@ -182,7 +182,7 @@ func answers(ctx context.Context, c *http.Client, address string) bool {
 }
 
 // stop ends the process that start began, and no other: an interrupt, and after
-// stopTimeout a kill. It returns when the process is gone.
+// stopTimeout a kill. It returns when the process has ended.
 func (s *server) stop() error {
 	err := s.cmd.Process.Signal(os.Interrupt)
 	if errors.Is(err, os.ErrProcessDone) {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// burn uses CPU until our clock has gone on by d.
+// burn uses CPU until our clock has advanced by d.
 func burn(t *testing.T, d time.Duration) {
 	t.Helper()
 	begin, err := cpuTime(os.Getpid())

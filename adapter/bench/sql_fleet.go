@@ -91,7 +91,7 @@ func newSQLMember(l SQLLoad, host int, e exposed, start time.Time, step time.Dur
 		m.key = series.AppendKeyLabel(m.key, p[0], p[1])
 	}
 	m.signal = e.signal(rand.New(rand.NewPCG(l.Seed, hash(l.Seed, host, e.group))))
-	// Hosts are scraped at their own moments.
+	// Hosts are scraped at their own times.
 	offset := int64(hash(l.Seed, host, "scrape") % uint64(step.Milliseconds()))
 	return &sqlMember{member: m, next: start.UnixMilli() + offset, step: step.Milliseconds()}
 }

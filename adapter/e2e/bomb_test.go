@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// bomb is a body of 48 bytes in snappy's block format that claims to hold 2.5 GB.
+// bomb is a body of 48 bytes in snappy's block format that declares 2.5 GB.
 func bomb() []byte {
 	b := binary.AppendUvarint(nil, 2_500_000_000)
 	b = append(b, 60<<2, byte(48-len(b)-3)) // A literal of all that follows.
@@ -71,7 +71,7 @@ const bombConfig = `
 remote_write: {max_body: 8MiB, max_decoded_body: 8MiB, max_bytes_in_flight: 40MiB}
 `
 
-// TestBombs: bodies that are large, or claim to be, are refused and cost no
+// TestBombs: bodies that are large, or declare that they are, are refused and cost no
 // memory, also when many come at once.
 func TestBombs(t *testing.T) {
 	n := newNode(t, bombConfig)

@@ -38,7 +38,7 @@ type crashTest struct {
 	kills   int
 }
 
-// TestCrash: whatever was acknowledged is there after kill -9 at any moment,
+// TestCrash: whatever was acknowledged is there after kill -9 at any time,
 // once, as it was sent, and nothing else is.
 func TestCrash(t *testing.T) {
 	cycles := int(envNumber(t, "CYCLES", 5))
@@ -110,7 +110,7 @@ func (c *crashTest) cycle(n int) {
 	c.check()
 }
 
-// loadAndKill lets the writers write, and somebody flush, up to a random moment.
+// loadAndKill lets the writers write, and somebody flush, up to a random time.
 func (c *crashTest) loadAndKill() {
 	var stop atomic.Bool
 	var wg sync.WaitGroup

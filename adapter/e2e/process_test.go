@@ -81,7 +81,7 @@ var startOnLastingThread = func() func(*exec.Cmd) error {
 
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
-// kill is kill -9. It returns when the process is gone.
+// kill is kill -9. It returns when the process has ended.
 func (p *process) kill() {
 	select {
 	case <-p.done:
