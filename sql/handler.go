@@ -169,7 +169,7 @@ func (w *heldWriter) fail(err error) {
 		return
 	}
 	if _, writeErr := fmt.Fprintf(w.to, "\nerror: %v\n", err); writeErr != nil {
-		return // The client is gone.
+		return // The client has disconnected.
 	}
 	_ = http.NewResponseController(w.to).Flush()
 }

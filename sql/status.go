@@ -94,6 +94,6 @@ func respondError(w http.ResponseWriter, err error) int {
 		w.Header().Set("Allow", http.MethodPost)
 	}
 	w.WriteHeader(code)
-	_, _ = w.Write(append(body, '\n')) // The client may be gone.
+	_, _ = w.Write(append(body, '\n')) // The client may have disconnected.
 	return code
 }

@@ -82,7 +82,7 @@ func (c *client) ask(ctx context.Context, sql, format string, params json.RawMes
 	}
 	if endless(resp) {
 		resp.Body.Close()
-		return nil, fmt.Errorf("ask %s: the answer has no length and no end mark, so it cannot be told whether it is whole", c.opts.URL)
+		return nil, fmt.Errorf("ask %s: the answer has no length and no end-of-stream marker, so it cannot be told whether it is whole", c.opts.URL)
 	}
 	return resp.Body, nil
 }

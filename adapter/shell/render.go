@@ -79,7 +79,7 @@ func maxWidth(result *arrow.Schema) int {
 	return format.DefaultMaxWidth
 }
 
-// endOfStream is Arrow's end mark. Its reader takes any end between two batches
+// endOfStream is Arrow's end-of-stream marker. Its reader takes any end between two batches
 // for the end of the stream, even one that a proxy made of a broken connection.
 var endOfStream = [8]byte{0xff, 0xff, 0xff, 0xff}
 

@@ -57,7 +57,7 @@ func AsIs(schema *arrow.Schema) bool {
 	return true
 }
 
-// arrowEncoder writes the Arrow IPC stream format. Its end mark tells a whole
+// arrowEncoder writes the Arrow IPC stream format. Its end-of-stream marker tells a whole
 // stream from a part of one.
 type arrowEncoder struct {
 	recaster

@@ -64,7 +64,7 @@
 //
 // # Where an answer ends
 //
-// JSON ends in row_count, Arrow in its end mark, Parquet in its footer, pretty in
+// JSON ends in row_count, Arrow in its end-of-stream marker, Parquet in its footer, pretty in
 // the row count. CSV and JSON lines have no end of their own: whoever serves them
 // must break the transport when a query fails midway (HTTP: close the connection
 // without the last chunk).

@@ -28,9 +28,9 @@ const DefaultMaxWidth = 80
 // Encoder writes one result. It is used from one goroutine.
 //
 // Nothing is written before the first Write or Close, so that an error found
-// before has room for another answer. A result without rows is Close alone. A
+// before has space for another answer. A result without rows is Close alone. A
 // result that ended in an error must not be closed: what was written then looks
-// cut off in every format (CSV and JSON lines excepted, which have no end mark:
+// cut off in every format (CSV and JSON lines excepted, which have no end:
 // there the transport must break).
 type Encoder interface {
 	// Write adds the rows of a batch and hands all of its bytes on (Parquet: of

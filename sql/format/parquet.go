@@ -62,7 +62,7 @@ func newParquet(w io.Writer, result *arrow.Schema) (Encoder, error) {
 // columnProperties: the writer's dictionaries hold one NaN for all, so floats go
 // without; integers and times, mostly rising, are smaller as differences. Its
 // statistics of bytes point into the batch until the row group
-// ends, when the batch is gone or holds other rows, so bytes have none.
+// ends, when the batch was released or holds other rows, so bytes have none.
 func columnProperties(c *schema.Column) []parquet.WriterProperty {
 	switch c.PhysicalType() {
 	case parquet.Types.Double, parquet.Types.Float:

@@ -155,7 +155,7 @@ func castBool(arr arrow.Array) (arrow.Array, error) {
 }
 
 // castHugeint: 38 digits are what Arrow's decimal holds, and what DuckDB's own
-// export claims. The few larger values are an error rather than another number.
+// export says. The few larger values are an error rather than another number.
 func castHugeint(name string, ext extension) caster {
 	return func(arr arrow.Array) (arrow.Array, error) {
 		a := stored(arr).(*array.FixedSizeBinary)

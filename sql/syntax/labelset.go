@@ -19,8 +19,8 @@ type labelSet struct {
 
 // or is what is in s or in o.
 func (s labelSet) or(o labelSet) labelSet {
-	without := func(list, gone []string) []string {
-		return slices.DeleteFunc(slices.Clone(list), func(v string) bool { return slices.Contains(gone, v) })
+	without := func(list, removed []string) []string {
+		return slices.DeleteFunc(slices.Clone(list), func(v string) bool { return slices.Contains(removed, v) })
 	}
 	switch {
 	case s.but && o.but:

@@ -14,12 +14,12 @@ var types = map[string]bool{
 }
 
 // maxArray is the greatest number of elements of a fixed-size array, nested
-// arrays multiplied: each row has room for all of them, filled or not.
+// arrays multiplied: each row has space for all of them, filled or not.
 const maxArray = 1000
 
 func (c *checker) typed(t node, at int) error { return c.typeOf(t, at, maxArray) }
 
-func (c *checker) typeOf(t node, at, room int) error {
+func (c *checker) typeOf(t node, at, budget int) error {
 	for name := range t {
 		if name != "id" && name != "type_info" {
 			return errorAt(at, "unknown field %q of a type", name)
@@ -35,22 +35,22 @@ func (c *checker) typeOf(t node, at, room int) error {
 	if id == "ARRAY" {
 		size, _ := details["size"].(json.Number)
 		n, err := size.Int64()
-		if err != nil || n < 1 || n > int64(room) {
+		if err != nil || n < 1 || n > int64(budget) {
 			return errorAt(at, "arrays of a fixed size have at most %d elements; use a list: []", maxArray)
 		}
-		room /= int(n)
+		budget /= int(n)
 	}
 	for name, v := range details {
 		switch name {
 		case "type", "width", "scale", "size", "alias":
 		case "child_type":
 			m, _ := v.(map[string]any)
-			if err := c.typeOf(m, at, room); err != nil {
+			if err := c.typeOf(m, at, budget); err != nil {
 				return err
 			}
 		case "child_types":
 			for _, child := range details.nodes(name) {
-				if err := c.typeOf(child.node("second"), at, room); err != nil {
+				if err := c.typeOf(child.node("second"), at, budget); err != nil {
 					return err
 				}
 			}

@@ -162,7 +162,7 @@ func (a *answer) fail(err error) error {
 	}
 	switch {
 	case cause == "" && !errors.Is(err, os.ErrDeadlineExceeded):
-		// Its end comes, or came, by itself: wait for it to learn the reason.
+		// Its end comes, or came, by itself: wait for it to get to know the reason.
 		select {
 		case <-s.proc.ended:
 		case <-time.After(s.pool.opts.KillAfter):

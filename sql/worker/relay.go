@@ -50,7 +50,7 @@ func (r *Rows) Relay(w io.Writer, seen func(rows, bytes int64)) error {
 	return err
 }
 
-// writeMessage writes an encapsulated message: a mark, the length of the metadata
+// writeMessage writes an encapsulated message: a continuation marker, the length of the metadata
 // with their padding, the metadata, the body.
 func writeMessage(w io.Writer, raw rawMessage) error {
 	padded := (len(raw.meta) + 7) / 8 * 8

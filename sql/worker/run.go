@@ -40,7 +40,7 @@ func (p *Pool) Run(ctx context.Context) error {
 	}
 }
 
-// wanted says whether a child is to be started, and makes room for it: a process
+// wanted says whether a child is to be started, and makes space for it: a process
 // of no tenant is wanted even if all places are taken by idle ones of tenants.
 func (p *Pool) wanted() bool {
 	p.mu.Lock()

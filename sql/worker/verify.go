@@ -5,7 +5,7 @@ import (
 	"errors"
 )
 
-// The Arrow library believes the metadata of a message: a vector of a claimed
+// The Arrow library believes the metadata of a message: a vector of a declared
 // length is allocated before it is read, and tables that refer to each other in
 // a tangle are followed. verify looks at all vectors first. Metadata is a
 // FlatBuffer (Message.fbs and Schema.fbs of Arrow); slots are the fields of a
@@ -25,7 +25,7 @@ const (
 	maxRows   = 1 << 20 // A batch; a child sends at most some 34,000 rows in one.
 )
 
-// verify checks that the metadata of a message claim no more than they hold.
+// verify checks that the metadata of a message declare no more than they hold.
 func verify(meta []byte) (err error) {
 	defer func() {
 		if recover() != nil { // An offset that leaves the metadata.
@@ -146,7 +146,7 @@ func (v *verifier) batch(t table) {
 	}
 }
 
-// rowsOf is the number of rows that verified metadata of a batch claim; 0 for
+// rowsOf is the number of rows that verified metadata of a batch declare; 0 for
 // other messages.
 func rowsOf(meta []byte) int64 {
 	v := &verifier{buf: meta}

@@ -112,7 +112,7 @@ func (w *making) append(p part) error {
 	if err != nil {
 		return err
 	}
-	if err := w.makeRoom(p, more); err != nil {
+	if err := w.endShared(p, more); err != nil {
 		return err
 	}
 	for from := 0; from < p.rows; {
@@ -154,10 +154,10 @@ func (w *making) follows(p part) (more bool, err error) {
 	}
 }
 
-// makeRoom ends what p should not share: the row group in front of a new
+// endShared ends what p should not share: the row group in front of a new
 // metric, if it is at least half full, or in any case if it is large in bytes;
 // the page in front of a series that fills half a page, if it is half full.
-func (w *making) makeRoom(p part, more bool) error {
+func (w *making) endShared(p part, more bool) error {
 	half := w.rows >= int64(w.opts.RowGroupRows)/2
 	switch {
 	case half && !more && p.ls.Get(labels.MetricName) != w.last.Get(labels.MetricName):

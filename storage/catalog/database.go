@@ -123,5 +123,5 @@ func classifyScan(err error) error {
 	return fmt.Errorf("%w: %w", err, series.ErrCorrupt)
 }
 
-// questionMarks is a list of n placeholders.
+// placeholderList is a list of n placeholders.
 func placeholderList(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }

@@ -30,7 +30,7 @@ type Snapshot struct {
 	tombstonesState tombstonesState
 }
 
-// shelfKey: what a query always knows of a file.
+// fileSetKey: what a query always knows of a file.
 type fileSetKey struct {
 	tenant series.Tenant
 	kind   Kind
