@@ -55,13 +55,14 @@ var (
 		"promql/engine":     {"promql/aggregates", "promql/queryable", "storage/series", "storage/aggregate", "storage/instrument", "promql/sourcetest"},
 		"promql/sourcetest": {"storage/series", "storage/aggregate"},
 
-		"promql": append([]string{"promql/queryable", "promql/aggregates", "promql/engine", "promql/sourcetest"}, foundation...),
-		"sql":    foundation,
-		"ring":   foundation,
+		"promql":  append([]string{"promql/queryable", "promql/aggregates", "promql/engine", "promql/sourcetest"}, foundation...),
+		"sql/lex": nil,
+		"sql":     append([]string{"sql/lex"}, foundation...),
+		"ring":    foundation,
 
 		"adapter":       append([]string{"promql/queryable", "adapter/bench", "adapter/shell", "adapter/simulate", "storage", "storage/fsck", "compactor/plan", "compactor/retention", "compactor/collect", "compactor/status", "compactor", "remote", "promql", "sql", "ring"}, foundation...),
-		"adapter/bench": append([]string{"sql"}, vocabulary...), // DuckDB, to compare with.
-		"adapter/shell": append([]string{"sql"}, vocabulary...), // The formats of answers.
+		"adapter/bench": append([]string{"sql"}, vocabulary...),            // DuckDB, to compare with.
+		"adapter/shell": append([]string{"sql", "sql/lex"}, vocabulary...), // The formats of answers; where statements end.
 		// A node under a clock of its own.
 		"adapter/simulate": append([]string{"adapter/bench", "storage", "compactor", "compactor/plan", "compactor/retention", "remote", "promql"}, foundation...),
 	}

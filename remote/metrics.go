@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"herringbone/storage/instrument"
 	"herringbone/storage/series"
 )
 
@@ -24,34 +24,16 @@ type metrics struct {
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
-	f := promauto.With(reg)
-	name := func(s string) string { return "herringbone_remote_write_" + s }
+	f := instrument.New(reg, "herringbone_remote_write_")
 	m := &metrics{
-		requests: f.NewCounterVec(prometheus.CounterOpts{
-			Name: name("requests_total"), Help: "Remote-write requests answered, by protocol version and HTTP status.",
-		}, []string{"version", "code"}),
-		duration: f.NewHistogramVec(prometheus.HistogramOpts{
-			Name: name("request_duration_seconds"), Help: "Time from the request's headers to its answer.",
-			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16),
-		}, []string{"version"}),
-		written: f.NewCounterVec(prometheus.CounterOpts{
-			Name: name("written_samples_total"), Help: "Samples acknowledged, by type.",
-		}, []string{"type"}),
-		rejected: f.NewCounterVec(prometheus.CounterOpts{
-			Name: name("rejected_samples_total"), Help: "Samples, histograms and exemplars set aside, by reason.",
-		}, []string{"reason"}),
-		bodyBytes: f.NewCounter(prometheus.CounterOpts{
-			Name: name("body_bytes_total"), Help: "Bytes of request bodies as sent.",
-		}),
-		decodedBytes: f.NewCounter(prometheus.CounterOpts{
-			Name: name("decoded_bytes_total"), Help: "Bytes of request bodies after decompression.",
-		}),
-		inFlightRequests: f.NewGauge(prometheus.GaugeOpts{
-			Name: name("in_flight_requests"), Help: "Requests being decoded and stored.",
-		}),
-		inFlightBytes: f.NewGauge(prometheus.GaugeOpts{
-			Name: name("in_flight_bytes"), Help: "Bytes reserved for request bodies in memory.",
-		}),
+		requests:         f.CounterVec("requests_total", "Remote-write requests answered, by protocol version and HTTP status.", "version", "code"),
+		duration:         f.HistogramVec("request_duration_seconds", "Time from the request's headers to its answer.", prometheus.ExponentialBuckets(0.0005, 2, 16), "version"),
+		written:          f.CounterVec("written_samples_total", "Samples acknowledged, by type.", "type"),
+		rejected:         f.CounterVec("rejected_samples_total", "Samples, histograms and exemplars set aside, by reason.", "reason"),
+		bodyBytes:        f.Counter("body_bytes_total", "Bytes of request bodies as sent."),
+		decodedBytes:     f.Counter("decoded_bytes_total", "Bytes of request bodies after decompression."),
+		inFlightRequests: f.Gauge("in_flight_requests", "Requests being decoded and stored."),
+		inFlightBytes:    f.Gauge("in_flight_bytes", "Bytes reserved for request bodies in memory."),
 	}
 	m.writtenSamples = m.written.WithLabelValues("float")
 	m.writtenHistograms = m.written.WithLabelValues("histogram")

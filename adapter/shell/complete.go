@@ -137,3 +137,8 @@ func (s *session) firstColumn(ctx context.Context, sql string) ([]string, error)
 	}
 	return out, nil
 }
+
+// isName reports whether a name can begin with c.
+func isName(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' || c >= 0x80
+}

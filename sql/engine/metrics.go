@@ -6,11 +6,11 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"herringbone/sql/duck"
 	"herringbone/sql/syntax"
 	"herringbone/sql/worker"
+	"herringbone/storage/instrument"
 	"herringbone/storage/series"
 )
 
@@ -27,26 +27,17 @@ type metrics struct {
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
-	f := promauto.With(reg)
-	counter := func(name, help string) prometheus.Counter {
-		return f.NewCounter(prometheus.CounterOpts{Name: "herringbone_sql_" + name, Help: help})
-	}
-	vector := func(name, help, label string) *prometheus.CounterVec {
-		return f.NewCounterVec(prometheus.CounterOpts{Name: "herringbone_sql_" + name, Help: help}, []string{label})
-	}
+	f := instrument.New(reg, "herringbone_sql_")
 	return &metrics{
-		queries: vector("statements_total", "SQL statements by how they ended.", "result"),
-		seconds: f.NewHistogram(prometheus.HistogramOpts{
-			Name: "herringbone_sql_query_duration_seconds", Help: "Time of SQL statements, from their start to the end of their answers.",
-			Buckets: prometheus.ExponentialBuckets(0.005, 3, 11),
-		}),
-		rows:        counter("returned_rows_total", "Rows of answers to SQL statements."),
-		bytes:       counter("returned_bytes_total", "Bytes of answers to SQL statements, as Arrow."),
-		files:       vector("files_total", "Files of SQL statements: those scanned, and those that their series index excluded. What the catalog excludes is not counted.", "state"),
-		memoryRows:  counter("unflushed_rows_total", "Unflushed rows that were handed to SQL statements."),
-		hashed:      counter("verified_bytes_total", "Bytes of files whose checksum was verified before their first use."),
-		progressive: counter("progressive_total", "SQL statements that were evaluated progressively."),
-		limits:      vector("statements_limited_total", "SQL statements that met a limit.", "limit"),
+		queries:     f.CounterVec("statements_total", "SQL statements by how they ended.", "result"),
+		seconds:     f.Histogram("query_duration_seconds", "Time of SQL statements, from their start to the end of their answers.", prometheus.ExponentialBuckets(0.005, 3, 11)),
+		rows:        f.Counter("returned_rows_total", "Rows of answers to SQL statements."),
+		bytes:       f.Counter("returned_bytes_total", "Bytes of answers to SQL statements, as Arrow."),
+		files:       f.CounterVec("files_total", "Files of SQL statements: those scanned, and those that their series index excluded. What the catalog excludes is not counted.", "state"),
+		memoryRows:  f.Counter("unflushed_rows_total", "Unflushed rows that were handed to SQL statements."),
+		hashed:      f.Counter("verified_bytes_total", "Bytes of files whose checksum was verified before their first use."),
+		progressive: f.Counter("progressive_total", "SQL statements that were evaluated progressively."),
+		limits:      f.CounterVec("statements_limited_total", "SQL statements that met a limit.", "limit"),
 	}
 }
 

@@ -25,7 +25,7 @@ func (c *checker) lastOrFirst(n node, name string) error {
 		return errorAt(n.position(), "%s(value, time) was not found in the text; write %s(value, time)", name, inDuckDB[name])
 	}
 	t := c.words.tokens[i]
-	c.edits = append(c.edits, edit{at: t.start, remove: t.end - t.start, insert: inDuckDB[name]})
+	c.edits = append(c.edits, edit{at: t.Start, remove: t.End - t.Start, insert: inDuckDB[name]})
 	return nil
 }
 

@@ -1,6 +1,10 @@
 package syntax
 
-import "slices"
+import (
+	"slices"
+
+	"herringbone/sql/lex"
+)
 
 // latest are the aggregates that take a value at the greatest time, earliest at
 // the least.
@@ -122,7 +126,7 @@ func (l *Last) group(column string) bool {
 // without empty lists does not show the grouping set that is empty.
 func (c *checker) groupingWord() bool {
 	for i, t := range c.words.tokens {
-		if t.kind != word {
+		if t.Kind != lex.Word {
 			continue
 		}
 		switch c.words.name(i) {

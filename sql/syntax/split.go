@@ -3,6 +3,8 @@ package syntax
 import (
 	"strings"
 	"unicode/utf8"
+
+	"herringbone/sql/lex"
 )
 
 // MaxLength is the greatest length of a statement in bytes.
@@ -35,7 +37,7 @@ func Split(text string) (Command, error) {
 	if !utf8.ValidString(text) {
 		return Command{}, errorAt(-1, "the statement is not valid UTF-8")
 	}
-	w := words{text, lex(text)}
+	w := words{text, lex.Tokens(text)}
 	if n := len(w.tokens); n > 0 && w.is(n-1, ';') {
 		w.tokens = w.tokens[:n-1]
 	}
@@ -47,13 +49,13 @@ func Split(text string) (Command, error) {
 	if next >= len(w.tokens) {
 		return Command{}, errorAt(len(text), "there is no statement")
 	}
-	if w.tokens[next].kind == word && w.name(next) == "delete" {
+	if w.tokens[next].Kind == lex.Word && w.name(next) == "delete" {
 		if next, err = c.deletes(w, next+1); err != nil {
 			return Command{}, err
 		}
 	}
-	c.Offset = w.tokens[next].start
-	end := w.tokens[len(w.tokens)-1].end
+	c.Offset = w.tokens[next].Start
+	end := w.tokens[len(w.tokens)-1].End
 	c.Select = asciiSpaces(text[:end], w.tokens[next:])[c.Offset:]
 	return c, nil
 }
@@ -66,14 +68,14 @@ func (c *Command) deletes(w words, next int) (int, error) {
 	if next >= len(w.tokens) {
 		return 0, errorAt(len(w.text), "DELETE is written DELETE FROM table WHERE conditions")
 	}
-	if w.tokens[next].kind != word || w.name(next) != "from" {
-		return 0, errorAt(w.tokens[next].start, "DELETE is written DELETE FROM table WHERE conditions")
+	if w.tokens[next].Kind != lex.Word || w.name(next) != "from" {
+		return 0, errorAt(w.tokens[next].Start, "DELETE is written DELETE FROM table WHERE conditions")
 	}
 	for i := next + 1; i < len(w.tokens); i++ {
 		switch name := w.name(i); name {
 		case "select", "using", "returning":
-			if w.tokens[i].kind == word && !w.is(i-1, '.') {
-				return 0, errorAt(w.tokens[i].start, "DELETE has no %s here: it is written DELETE FROM table WHERE conditions", strings.ToUpper(name))
+			if w.tokens[i].Kind == lex.Word && !w.is(i-1, '.') {
+				return 0, errorAt(w.tokens[i].Start, "DELETE has no %s here: it is written DELETE FROM table WHERE conditions", strings.ToUpper(name))
 			}
 		}
 	}
@@ -82,7 +84,7 @@ func (c *Command) deletes(w words, next int) (int, error) {
 
 // explain reads EXPLAIN and its options and returns the first token after them.
 func (c *Command) explain(w words) (next int, err error) {
-	if w.name(0) != "explain" || w.tokens[0].kind != word {
+	if w.name(0) != "explain" || w.tokens[0].Kind != lex.Word {
 		return 0, nil
 	}
 	c.Explain = true
@@ -111,7 +113,7 @@ func (c *Command) options(w words, i int) (next int, err error) {
 		case w.is(i+1, ')'):
 			return i + 2, nil
 		default:
-			return 0, errorAt(w.tokens[i].end, "the options of EXPLAIN are ANALYZE and VERBOSE, without values")
+			return 0, errorAt(w.tokens[i].End, "the options of EXPLAIN are ANALYZE and VERBOSE, without values")
 		}
 	}
 }
@@ -127,17 +129,17 @@ func (c *Command) set(w words, i int) error {
 	case "verbose":
 		c.Verbose = true
 	case "format":
-		return errorAt(w.tokens[i].start, "EXPLAIN has no FORMAT here: the plan is text; leave the option out")
+		return errorAt(w.tokens[i].Start, "EXPLAIN has no FORMAT here: the plan is text; leave the option out")
 	default:
-		return errorAt(w.tokens[min(i, len(w.tokens)-1)].start, "the options of EXPLAIN are ANALYZE and VERBOSE")
+		return errorAt(w.tokens[min(i, len(w.tokens)-1)].Start, "the options of EXPLAIN are ANALYZE and VERBOSE")
 	}
 	return nil
 }
 
-func asciiSpaces(text string, tokens []token) string {
+func asciiSpaces(text string, tokens []lex.Token) string {
 	b := []byte(text)
 	for i, t := range tokens[1:] {
-		for j := tokens[i].end; j < t.start; j++ {
+		for j := tokens[i].End; j < t.Start; j++ {
 			if b[j] >= utf8.RuneSelf {
 				b[j] = ' '
 			}

@@ -1,6 +1,10 @@
 package syntax
 
-import "sort"
+import (
+	"sort"
+
+	"herringbone/sql/lex"
+)
 
 // Params are the values of a statement's parameters, by name: "1", "2", … or the
 // name without the dollar sign. Integers are int, int64 or json.Number, strings
@@ -69,7 +73,7 @@ func examine(ast []byte, text string, params Params) (*checker, node, error) {
 		return nil, nil, err
 	}
 	c := &checker{
-		words: words{text, lex(text)}, params: params, st: &Statement{},
+		words: words{text, lex.Tokens(text)}, params: params, st: &Statement{},
 		names: map[string]bool{}, relations: map[string]bool{},
 	}
 	if tree.node("node") == nil {

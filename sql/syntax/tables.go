@@ -3,6 +3,8 @@ package syntax
 import (
 	"slices"
 	"strings"
+
+	"herringbone/sql/lex"
 )
 
 // Table is one table that a statement reads, under one name of one schema, in
@@ -72,7 +74,7 @@ func (c *checker) base(n node, p place) error {
 // A name in single quotes is a file to DuckDB.
 func (c *checker) spelled(n node) error {
 	i := c.words.at(n.position())
-	if i >= 0 && c.words.tokens[i].kind == str {
+	if i >= 0 && c.words.tokens[i].Kind == lex.String {
 		return errorAt(n.position(), "file %q is not available: SQL here reads only the tables listed by SHOW TABLES (names in double quotes)",
 			n.str("table_name"))
 	}

@@ -2,7 +2,8 @@ package worker
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"herringbone/storage/instrument"
 )
 
 type metrics struct {
@@ -20,52 +21,18 @@ type metrics struct {
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
-	f := promauto.With(reg)
+	f := instrument.New(reg, "herringbone_sql_")
 	return &metrics{
-		processes: f.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "herringbone_sql_processes",
-			Help: "SQL processes, by state: starting, idle, busy, resetting.",
-		}, []string{"state"}),
-		starts: f.NewCounter(prometheus.CounterOpts{
-			Name: "herringbone_sql_process_starts_total",
-			Help: "SQL processes that were started and became ready.",
-		}),
-		startErrs: f.NewCounter(prometheus.CounterOpts{
-			Name: "herringbone_sql_process_start_failures_total",
-			Help: "SQL processes that could not be started.",
-		}),
-		deaths: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "herringbone_sql_process_deaths_total",
-			Help: "Ends of SQL processes, by reason: deadline (did not obey a cancel), out_of_memory, crashed, killed, cpu_time, protocol, replaced (all was well), start, stop.",
-		}, []string{"reason"}),
-		queries: f.NewCounter(prometheus.CounterOpts{
-			Name: "herringbone_sql_process_queries_total",
-			Help: "Queries that an SQL process ran.",
-		}),
-		wait: f.NewHistogram(prometheus.HistogramOpts{
-			Name:    "herringbone_sql_queue_seconds",
-			Help:    "Time from asking for an SQL process to having one.",
-			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 9),
-		}),
-		waiting: f.NewGauge(prometheus.GaugeOpts{
-			Name: "herringbone_sql_queue_length",
-			Help: "Queries that wait for an SQL process.",
-		}),
-		refused: f.NewCounter(prometheus.CounterOpts{
-			Name: "herringbone_sql_queue_refused_total",
-			Help: "Queries that got no SQL process: the queue was full or the wait too long.",
-		}),
-		limits: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "herringbone_sql_result_limits_total",
-			Help: "Queries ended because their result was too large, by limit: rows, bytes.",
-		}, []string{"limit"}),
-		rows: f.NewCounter(prometheus.CounterOpts{
-			Name: "herringbone_sql_result_rows_total",
-			Help: "Rows that SQL processes answered.",
-		}),
-		bytes: f.NewCounter(prometheus.CounterOpts{
-			Name: "herringbone_sql_result_bytes_total",
-			Help: "Bytes of Arrow rows that SQL processes answered.",
-		}),
+		processes: f.GaugeVec("processes", "SQL processes, by state: starting, idle, busy, resetting.", "state"),
+		starts:    f.Counter("process_starts_total", "SQL processes that were started and became ready."),
+		startErrs: f.Counter("process_start_failures_total", "SQL processes that could not be started."),
+		deaths:    f.CounterVec("process_deaths_total", "Ends of SQL processes, by reason: deadline (did not obey a cancel), out_of_memory, crashed, killed, cpu_time, protocol, replaced (all was well), start, stop.", "reason"),
+		queries:   f.Counter("process_queries_total", "Queries that an SQL process ran."),
+		wait:      f.Histogram("queue_seconds", "Time from asking for an SQL process to having one.", prometheus.ExponentialBuckets(0.0005, 4, 9)),
+		waiting:   f.Gauge("queue_length", "Queries that wait for an SQL process."),
+		refused:   f.Counter("queue_refused_total", "Queries that got no SQL process: the queue was full or the wait too long."),
+		limits:    f.CounterVec("result_limits_total", "Queries ended because their result was too large, by limit: rows, bytes.", "limit"),
+		rows:      f.Counter("result_rows_total", "Rows that SQL processes answered."),
+		bytes:     f.Counter("result_bytes_total", "Bytes of Arrow rows that SQL processes answered."),
 	}
 }

@@ -5,7 +5,8 @@ import (
 	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"herringbone/storage/instrument"
 )
 
 type metrics struct {
@@ -21,45 +22,17 @@ type metrics struct {
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
-	f := promauto.With(reg)
+	f := instrument.New(reg, "herringbone_catalog_")
 	return &metrics{
-		commits: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "herringbone_catalog_commits_total",
-			Help: "Edits of the catalog, by result: committed, repeated (changed nothing), conflict, invalid, error.",
-		}, []string{"result"}),
-		commitSeconds: f.NewHistogram(prometheus.HistogramOpts{
-			Name:    "herringbone_catalog_commit_seconds",
-			Help:    "Time of an edit of the catalog, from call to durable.",
-			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
-		}),
-		files: f.NewGauge(prometheus.GaugeOpts{
-			Name: "herringbone_catalog_files",
-			Help: "Live files.",
-		}),
-		version: f.NewGauge(prometheus.GaugeOpts{
-			Name: "herringbone_catalog_version",
-			Help: "Number of the last edit that this process has seen.",
-		}),
-		tombstones: f.NewGauge(prometheus.GaugeOpts{
-			Name: "herringbone_catalog_tombstones",
-			Help: "Live tombstones: deletes and rules of retention that hide rows of files.",
-		}),
-		orphanCandidates: f.NewGauge(prometheus.GaugeOpts{
-			Name: "herringbone_catalog_suspects",
-			Help: "Objects that no file of the catalog names, as of the last look.",
-		}),
-		quarantined: f.NewGauge(prometheus.GaugeOpts{
-			Name: "herringbone_catalog_quarantined_files",
-			Help: "Live files that were found damaged.",
-		}),
-		metadataWrites: f.NewCounter(prometheus.CounterOpts{
-			Name: "herringbone_catalog_metadata_writes_total",
-			Help: "Metric metadata rows written because they were new or had not been written for long.",
-		}),
-		metadataBytes: f.NewGauge(prometheus.GaugeOpts{
-			Name: "herringbone_catalog_metadata_cache_bytes",
-			Help: "Memory for metric metadata that is known to be stored.",
-		}),
+		commits:          f.CounterVec("commits_total", "Edits of the catalog, by result: committed, repeated (changed nothing), conflict, invalid, error.", "result"),
+		commitSeconds:    f.Histogram("commit_seconds", "Time of an edit of the catalog, from call to durable.", prometheus.ExponentialBuckets(0.001, 2, 14)),
+		files:            f.Gauge("files", "Live files."),
+		version:          f.Gauge("version", "Number of the last edit that this process has seen."),
+		tombstones:       f.Gauge("tombstones", "Live tombstones: deletes and rules of retention that hide rows of files."),
+		orphanCandidates: f.Gauge("suspects", "Objects that no file of the catalog names, as of the last look."),
+		quarantined:      f.Gauge("quarantined_files", "Live files that were found damaged."),
+		metadataWrites:   f.Counter("metadata_writes_total", "Metric metadata rows written because they were new or had not been written for long."),
+		metadataBytes:    f.Gauge("metadata_cache_bytes", "Memory for metric metadata that is known to be stored."),
 	}
 }
 

@@ -1,6 +1,10 @@
 package wal
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"herringbone/storage/instrument"
+)
 
 // Metrics counts the writes of all segments of one log.
 type Metrics struct {
@@ -12,23 +16,10 @@ type Metrics struct {
 // NewMetrics registers metrics with reg; with nil they are counted for no one.
 // See Segment.Measure.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
-	m := &Metrics{
-		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    "herringbone_wal_sync_duration_seconds",
-			Help:    "Time to write and sync one group of log records.",
-			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 15),
-		}),
-		bytes: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "herringbone_wal_written_bytes_total",
-			Help: "Bytes of the log that were made durable.",
-		}),
-		failures: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "herringbone_wal_failures_total",
-			Help: "Writes and syncs of the log that failed, each of which ended a segment.",
-		}),
+	f := instrument.New(reg, "herringbone_wal_")
+	return &Metrics{
+		seconds:  f.Histogram("sync_duration_seconds", "Time to write and sync one group of log records.", prometheus.ExponentialBuckets(0.0005, 2, 15)),
+		bytes:    f.Counter("written_bytes_total", "Bytes of the log that were made durable."),
+		failures: f.Counter("failures_total", "Writes and syncs of the log that failed, each of which ended a segment."),
 	}
-	if reg != nil {
-		reg.MustRegister(m.seconds, m.bytes, m.failures)
-	}
-	return m
 }

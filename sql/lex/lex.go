@@ -1,34 +1,33 @@
-package syntax
+package lex
 
 import (
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-type tokenKind int
+type Kind int
 
 const (
-	word   tokenKind = iota // An identifier or keyword, unquoted.
-	quoted                  // An identifier in double quotes.
-	str                     // A string in single or dollar quotes.
-	other                   // Numbers, parameters, operators: one byte each.
+	Word   Kind = iota // An identifier or keyword, unquoted.
+	Quoted             // An identifier in double quotes.
+	String             // A string in single or dollar quotes.
+	Other              // Numbers, parameters, operators: one byte each.
 )
 
-// token is a piece of text[start:end]. Comments and white space are none.
-type token struct {
-	kind       tokenKind
-	start, end int
+// Token is a piece of text[start:end]. Comments and white space are none.
+type Token struct {
+	Kind       Kind
+	Start, End int
 }
 
-// lex cuts a statement as DuckDB's lexer does, as far as this package needs it:
+// Tokens cuts a statement as DuckDB's lexer does, as far as this package needs it:
 // it knows what is inside quotes or comments and what is not. Text that ends
 // inside a quote gives a last token up to the end; DuckDB reports it.
-func lex(text string) []token {
-	var tokens []token
+func Tokens(text string) []Token {
+	var tokens []Token
 	for i := 0; i < len(text); {
-		end, kind := i, other
+		end, kind := i, Other
 		switch c := text[i]; {
 		case spaceAt(text, i) > 0:
 			i += spaceAt(text, i)
@@ -40,19 +39,19 @@ func lex(text string) []token {
 			i = commentEnd(text, i)
 			continue
 		case c == '\'':
-			end, kind = quoteEnd(text, i, '\'', escapes(tokens, text, i)), str
+			end, kind = quoteEnd(text, i, '\'', escapes(tokens, text, i)), String
 		case c == '"':
-			end, kind = quoteEnd(text, i, '"', false), quoted
+			end, kind = quoteEnd(text, i, '"', false), Quoted
 		case c == '$' && dollarTag(text, i) != "":
-			end, kind = dollarEnd(text, i, dollarTag(text, i)), str
+			end, kind = dollarEnd(text, i, dollarTag(text, i)), String
 		case wordByte(c) && (c < '0' || c > '9'):
-			end, kind = wordEnd(text, i), word
+			end, kind = wordEnd(text, i), Word
 		case wordByte(c):
 			end = wordEnd(text, i) // A number; its letters are no word.
 		default:
 			end = i + 1
 		}
-		tokens = append(tokens, token{kind, i, end})
+		tokens = append(tokens, Token{kind, i, end})
 		i = end
 	}
 	return tokens
@@ -132,12 +131,12 @@ func quoteEnd(text string, i int, quote byte, backslash bool) int {
 }
 
 // escapes reports whether the quote at i belongs to an E'...' string.
-func escapes(tokens []token, text string, i int) bool {
+func escapes(tokens []Token, text string, i int) bool {
 	if len(tokens) == 0 {
 		return false
 	}
 	last := tokens[len(tokens)-1]
-	return last.kind == word && last.end == i && strings.EqualFold(text[last.start:last.end], "e")
+	return last.Kind == Word && last.End == i && strings.EqualFold(text[last.Start:last.End], "e")
 }
 
 // dollarTag is the $tag$ that starts at i; "" if there is none.
@@ -159,49 +158,4 @@ func dollarEnd(text string, i int, tag string) int {
 		return i + len(tag) + n + len(tag)
 	}
 	return len(text)
-}
-
-// words are the tokens of a text.
-type words struct {
-	text   string
-	tokens []token
-}
-
-// at is the index of the token that starts at position; -1 if none does.
-func (w words) at(position int) int {
-	i, found := slices.BinarySearchFunc(w.tokens, position, func(t token, p int) int { return t.start - p })
-	if !found {
-		return -1
-	}
-	return i
-}
-
-// name is the identifier that token i spells, folded; "" if it is none.
-func (w words) name(i int) string {
-	if i < 0 || i >= len(w.tokens) {
-		return ""
-	}
-	switch t := w.tokens[i]; t.kind {
-	case word:
-		return fold(w.text[t.start:t.end])
-	case quoted:
-		return fold(strings.ReplaceAll(strings.Trim(w.text[t.start:t.end], `"`), `""`, `"`))
-	default:
-		return ""
-	}
-}
-
-// is reports whether token i is this one byte.
-func (w words) is(i int, c byte) bool {
-	return i >= 0 && i < len(w.tokens) && w.tokens[i].kind == other && w.text[w.tokens[i].start] == c
-}
-
-// fold is how DuckDB compares names: without regard to the case of ASCII letters.
-func fold(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= 'A' && r <= 'Z' {
-			return r + 'a' - 'A'
-		}
-		return r
-	}, s)
 }
