@@ -250,6 +250,11 @@ func TestArrowTable(t *testing.T) {
 		"sideways in the foundation":     {"storage/wal", "storage/block", false},
 		"a service to the wiring":        {"promql", "adapter", false},
 		"the load programs to the store": {"adapter/bench", "storage", false},
+		"reading to writing":             {"storage/querier", "storage/ingester", false},
+		"planning to merging":            {"compactor/plan", "compactor/merge", false},
+		"merging to planning":            {"compactor/merge", "compactor/plan", true},
+		"the status to the work":         {"compactor/merge", "compactor/status", false},
+		"the engine to the HTTP API":     {"promql/engine", "promql", false},
 	}
 	for name, tt := range tests {
 		if ok := slices.Contains(mayImport[entry(tt.from)], entry(tt.to)); ok != tt.ok {

@@ -17,7 +17,7 @@ func documents(t *testing.T) map[string]string {
 	if err != nil || len(names) < 7 {
 		t.Fatalf("%d pages in docs, %v", len(names), err)
 	}
-	names = append(names, "../README.md", "../DECISIONS.md", "../CHANGELOG.md")
+	names = append(names, "../README.md", "../ARCHITECTURE.md", "../DECISIONS.md", "../CHANGELOG.md")
 	pages := map[string]string{}
 	for _, name := range names {
 		text, err := os.ReadFile(name)
