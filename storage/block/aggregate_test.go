@@ -14,6 +14,8 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"herringbone/storage/aggregate"
+	"herringbone/storage/block/internal/column"
+	"herringbone/storage/block/internal/encoding"
 	"herringbone/storage/series"
 )
 
@@ -75,16 +77,16 @@ func (f written) openAggregates(t testing.TB) *AggregateReader {
 
 // aggregateBytes is all that aggregates are, as bytes.
 func aggregateBytes(a *aggregate.Buckets) (b []byte) {
-	for _, column := range intColumns(a) {
-		if column != nil {
-			for _, v := range *column {
-				b = appendInt64(b, v)
+	for _, ints := range intColumns(a) {
+		if ints != nil {
+			for _, v := range *ints {
+				b = column.AppendInt64(b, v)
 			}
 		}
 	}
-	for _, column := range floatColumns(a) {
-		if column != nil {
-			b = appendFloats(b, *column)
+	for _, floats := range floatColumns(a) {
+		if floats != nil {
+			b = encoding.AppendFloats(b, *floats)
 		}
 	}
 	return b
@@ -286,9 +288,9 @@ func TestAggregatesLayout(t *testing.T) {
 	if metrics, err := r.Metrics(); err != nil || len(metrics) == 0 || metrics[0].Name != all[0].ls.Get("__name__") {
 		t.Errorf("metrics %v, error %v", metrics, err)
 	}
-	calm := &aggregate.Buckets{}
-	aggregate.Append(calm, floats(1, 2), fiveMinutes)
-	l, err = writeAggregates(t, Options{}, []oneAggregated{{all[0].ls, calm}}).openAggregates(t).Layout()
+	unbroken := &aggregate.Buckets{}
+	aggregate.Append(unbroken, floats(1, 2), fiveMinutes)
+	l, err = writeAggregates(t, Options{}, []oneAggregated{{all[0].ls, unbroken}}).openAggregates(t).Layout()
 	if err != nil || l.Stale {
 		t.Errorf("without a marker: stale %v, error %v", l.Stale, err)
 	}

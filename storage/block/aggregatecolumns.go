@@ -2,6 +2,8 @@ package block
 
 import (
 	"herringbone/storage/aggregate"
+	"herringbone/storage/block/internal/column"
+	"herringbone/storage/block/internal/encoding"
 )
 
 // aggregateColumns writes the columns of aggregates. Their pages break at the same
@@ -9,20 +11,20 @@ import (
 // that column.
 type aggregateColumns struct {
 	pageRows int
-	all      []*chunk // In file order, which is that of pageGroup.pages.
+	all      []*column.Chunk // In file order, which is that of pageGroup.pages.
 
 	// The page in the making. Columns other than ends, counts and stales have no
 	// element for a bucket without a sample.
 	rows   aggregate.Buckets
-	filled []run // 1 where a bucket has a sample.
-	stale  []run // 1 where it has a marker.
+	filled []encoding.Run // 1 where a bucket has a sample.
+	stale  []encoding.Run // 1 where it has a marker.
 }
 
 func newAggregateColumns(pageRows int) *aggregateColumns {
 	return &aggregateColumns{pageRows: pageRows, all: aggregatesForm.chunks()}
 }
 
-func (c *aggregateColumns) chunks() []*chunk { return c.all }
+func (c *aggregateColumns) chunks() []*column.Chunk { return c.all }
 
 func (c *aggregateColumns) pageLen() int { return len(c.rows.Ends) }
 
@@ -61,10 +63,10 @@ func (c *aggregateColumns) add(a *aggregate.Buckets, from, to int) int {
 		c.rows.Counts = append(c.rows.Counts, a.Counts[i])
 		c.addStale(a.Stales[i])
 		if a.Counts[i] == 0 {
-			c.filled = addRun(c.filled, 0, 1)
+			c.filled = encoding.AddRun(c.filled, 0, 1)
 			continue
 		}
-		c.filled = addRun(c.filled, 1, 1)
+		c.filled = encoding.AddRun(c.filled, 1, 1)
 		c.addFilled(a, i)
 	}
 	return to - from
@@ -84,15 +86,15 @@ func (c *aggregateColumns) addFilled(a *aggregate.Buckets, i int) {
 
 func (c *aggregateColumns) addStale(t int64) {
 	if t == 0 {
-		c.stale = addRun(c.stale, 0, 1)
+		c.stale = encoding.AddRun(c.stale, 0, 1)
 		return
 	}
-	c.stale = addRun(c.stale, 1, 1)
+	c.stale = encoding.AddRun(c.stale, 1, 1)
 	c.rows.Stales = append(c.rows.Stales, t)
 }
 
 // flush is that of rowColumns.
-func (c *aggregateColumns) flush(p *press) (openGroup, bool, error) {
+func (c *aggregateColumns) flush(p *column.Press) (openGroup, bool, error) {
 	rows := c.pageLen()
 	if rows == 0 {
 		return openGroup{}, false, nil
@@ -122,15 +124,15 @@ func (c *aggregateColumns) flush(p *press) (openGroup, bool, error) {
 	return g, true, nil
 }
 
-func (c *aggregateColumns) flushFloats(p *press, g *openGroup, kind int, values []float64) error {
+func (c *aggregateColumns) flushFloats(p *column.Press, g *openGroup, kind int, values []float64) error {
 	if len(values) > 0 {
-		g.at[kind] = len(c.all[kind].pages)
+		g.at[kind] = c.all[kind].PageCount()
 	}
-	return c.all[kind].addFloats(p, c.filled, values, g.rows)
+	return c.all[kind].AddFloats(p, c.filled, values, g.rows)
 }
 
 // flushInts delays pages without a value: finish makes one of them all.
-func (c *aggregateColumns) flushInts(p *press, g *openGroup, kind int, values []int64) error {
+func (c *aggregateColumns) flushInts(p *column.Press, g *openGroup, kind int, values []int64) error {
 	if len(values) == 0 {
 		return nil
 	}
@@ -141,19 +143,19 @@ func (c *aggregateColumns) flushInts(p *press, g *openGroup, kind int, values []
 	case pageEnd, pageCount:
 		present = nil // All are.
 	}
-	if chunk.optional {
-		if err := chunk.fillNulls(p, c.all[pageEnd].rows-int64(g.rows)); err != nil {
+	if chunk.Optional {
+		if err := chunk.FillNulls(p, c.all[pageEnd].Rows-int64(g.rows)); err != nil {
 			return err
 		}
 	}
-	g.at[kind] = len(chunk.pages)
-	return chunk.addInts(p, present, values, g.rows)
+	g.at[kind] = chunk.PageCount()
+	return chunk.AddInts(p, present, values, g.rows)
 }
 
 // finish is that of rowColumns.
-func (c *aggregateColumns) finish(p *press) error {
+func (c *aggregateColumns) finish(p *column.Press) error {
 	for _, kind := range []int{pageFirstTime, pageLastTime, pageStaleTime} {
-		if err := c.all[kind].fillNulls(p, c.all[pageEnd].rows); err != nil {
+		if err := c.all[kind].FillNulls(p, c.all[pageEnd].Rows); err != nil {
 			return err
 		}
 	}

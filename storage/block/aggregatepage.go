@@ -1,5 +1,10 @@
 package block
 
+import (
+	"herringbone/storage/block/internal/column"
+	"herringbone/storage/block/internal/encoding"
+)
+
 // bucketBytes is the memory of a bucket.
 const bucketBytes = 11 * 8
 
@@ -13,7 +18,7 @@ type aggregatePages struct {
 // readColumn decodes one column of a page group into d, whose memory it may reuse.
 func (p *aggregatePages) readColumn(group *pageGroup, kind int, d *decoded) error {
 	if p.inflater == nil {
-		z, err := takeInflater()
+		z, err := encoding.TakeInflater()
 		if err != nil {
 			return err
 		}
@@ -34,19 +39,19 @@ func (p *aggregatePages) readColumn(group *pageGroup, kind int, d *decoded) erro
 
 // readInts decodes a page of integers, one element of dst a row; rows without one
 // are 0.
-func (p *aggregatePages) readInts(at *page, kind int, dst []int64) error {
+func (p *aggregatePages) readInts(at *column.Page, kind int, dst []int64) error {
 	body, err := p.loadBody(at, kind)
 	if err != nil {
 		return err
 	}
-	if !p.r.index.form.leaves[kind].optional {
-		err = decodeDelta(dst, body)
+	if !p.r.index.form.leaves[kind].Optional {
+		err = encoding.DecodeDelta(dst, body)
 	} else if rest, ok := p.levels(body, len(dst)); !ok {
 		err = errPage
 	} else {
-		p.ints = resize(p.ints, countPresent(p.runs))
-		if err = decodeDelta(p.ints, rest); err == nil {
-			scatter(dst, p.ints, p.runs)
+		p.ints = resize(p.ints, encoding.CountPresent(p.runs))
+		if err = encoding.DecodeDelta(p.ints, rest); err == nil {
+			encoding.Scatter(dst, p.ints, p.runs)
 		}
 	}
 	if err != nil {
@@ -56,45 +61,32 @@ func (p *aggregatePages) readInts(at *page, kind int, dst []int64) error {
 }
 
 // readFloats is readInts for doubles.
-func (p *aggregatePages) readFloats(at *page, kind int, dst []float64) error {
+func (p *aggregatePages) readFloats(at *column.Page, kind int, dst []float64) error {
 	body, err := p.loadBody(at, kind)
 	if err != nil {
 		return err
 	}
 	rest, ok := p.levels(body, len(dst))
-	if !ok || len(rest) != 8*countPresent(p.runs) {
+	if !ok || len(rest) != 8*encoding.CountPresent(p.runs) {
 		return p.corrupt(at, kind, errPage)
 	}
-	if at.split {
+	if at.Split {
 		p.joined = resize(p.joined, len(rest))
-		joinBytes(p.joined, rest)
+		encoding.JoinBytes(p.joined, rest)
 		rest = p.joined
 	}
 	p.floats = resize(p.floats, len(rest)/8)
-	copyFloats(p.floats, rest)
-	scatter(dst, p.floats, p.runs)
+	encoding.CopyFloats(p.floats, rest)
+	encoding.Scatter(dst, p.floats, p.runs)
 	return nil
 }
 
-func (p *aggregatePages) loadBody(at *page, kind int) ([]byte, error) {
+func (p *aggregatePages) loadBody(at *column.Page, kind int) ([]byte, error) {
 	return p.load(at, kind, &p.body)
 }
 
 // levels reads which rows have a value into p.runs; rest is what follows.
 func (p *aggregatePages) levels(body []byte, rows int) (rest []byte, ok bool) {
-	p.runs, rest, ok = parseLevels(body, rows, p.runs[:0])
+	p.runs, rest, ok = encoding.ParseLevels(body, rows, p.runs[:0])
 	return rest, ok
-}
-
-// scatter puts values where runs say there is one, and zeros elsewhere.
-func scatter[T int64 | float64](dst, values []T, runs []run) {
-	for _, r := range runs {
-		to := dst[:r.n]
-		dst = dst[r.n:]
-		if r.value == 0 {
-			clear(to)
-			continue
-		}
-		values = values[copy(to, values):]
-	}
 }

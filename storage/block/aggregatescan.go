@@ -124,7 +124,7 @@ func (s *AggregateScan) release() {
 func (s *AggregateScan) column(g, kind int) (*decoded, error) {
 	group := &s.reader.index.groups[g]
 	switch {
-	case group.pages[kind].size == 0:
+	case group.pages[kind].Size == 0:
 		s.none.times, s.none.values = resize(s.none.times, group.rows), resize(s.none.values, group.rows)
 		return &s.none, nil
 	case s.cache == nil:

@@ -8,8 +8,10 @@ import (
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/encoding/delta"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"herringbone/storage/block/internal/encoding"
 	"herringbone/storage/series"
 )
 
@@ -216,4 +218,32 @@ func BenchmarkReferenceParquetGo(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(cpuTime()-before)/float64(n/2), "cpu-ns/sample")
+}
+
+func BenchmarkDecodeDelta(b *testing.B) {
+	s := nodeSeries(32, 500, 1)
+	var times []int64
+	for _, x := range s {
+		times = append(times, x.s.Times...)
+	}
+	enc, err := new(delta.BinaryPackedEncoding).EncodeInt64(nil, times)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("ours", func(b *testing.B) {
+		for b.Loop() {
+			if err := encoding.DecodeDelta(times, enc); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(len(times))/float64(b.N), "ns/value")
+	})
+	b.Run("parquet-go", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := new(delta.BinaryPackedEncoding).DecodeInt64(times, enc); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(len(times))/float64(b.N), "ns/value")
+	})
 }

@@ -49,7 +49,7 @@ type cacheEntry struct {
 	place *list.Element // nil when it was dropped from the cache.
 }
 
-// NewCache makes a cache of at most limit bytes; what scans are using
+// NewCache makes a cache of at most limit bytes; what scans are using now
 // comes on top.
 func NewCache(limit int64) *Cache {
 	return &Cache{limit: limit, entries: map[cacheKey]*cacheEntry{}, recent: list.New()}

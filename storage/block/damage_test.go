@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"herringbone/storage/block/internal/encoding"
 	"herringbone/storage/series"
 )
 
@@ -106,12 +107,12 @@ func TestDamageUnderRightChecksums(t *testing.T) {
 	r := f.open(t)
 	for g, group := range r.index.groups {
 		for kind, at := range group.pages {
-			for i := range int(at.size) {
+			for i := range int(at.Size) {
 				b := bytes.Clone(f.bytes)
-				b[at.offset+int64(i)] ^= 0x55
+				b[at.Offset+int64(i)] ^= 0x55
 				_, _ = readAll(b, f.meta, func(r *Reader) {
 					p := &r.index.groups[g].pages[kind]
-					p.crc = crc32.Checksum(b[at.offset:at.offset+int64(at.size)], castagnoli)
+					p.Crc = crc32.Checksum(b[at.Offset:at.Offset+int64(at.Size)], encoding.Castagnoli)
 				})
 			}
 		}

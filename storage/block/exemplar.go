@@ -10,6 +10,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"herringbone/storage/block/internal/encoding"
 	"herringbone/storage/series"
 )
 
@@ -100,7 +101,7 @@ func OpenExemplars(r io.ReaderAt, size int64, name string, tail int64, tailCRC u
 	if err := readAt(r, name, b, 0); err != nil {
 		return nil, err
 	}
-	if crc := crc32.Checksum(b, castagnoli); crc != tailCRC {
+	if crc := crc32.Checksum(b, encoding.Castagnoli); crc != tailCRC {
 		return nil, &CorruptError{name, 0, fmt.Sprintf("file has checksum %08x, recorded is %08x", crc, tailCRC)}
 	}
 	x, err := parseExemplars(b)

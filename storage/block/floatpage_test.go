@@ -50,7 +50,7 @@ func encodings(t *testing.T, f written) map[bool]int {
 	t.Helper()
 	n := map[bool]int{}
 	for _, g := range f.open(t).index.groups {
-		n[g.pages[pageValue].split]++
+		n[g.pages[pageValue].Split]++
 	}
 	return n
 }
@@ -80,48 +80,6 @@ func TestPagesChooseTheirEncoding(t *testing.T) {
 		has := bytes.Contains(fmt.Append(nil, c.MetaData.Encoding), []byte(format.ByteStreamSplit.String()))
 		if want := c.MetaData.PathInSchema[0] == columnValue; has != want {
 			t.Errorf("column %v has encodings %v", c.MetaData.PathInSchema, c.MetaData.Encoding)
-		}
-	}
-}
-
-// TestSplitSizeIsClose: the estimate decides which pages are compressed twice.
-func TestSplitSizeIsClose(t *testing.T) {
-	p, err := newPress(Options{Effort: Quick}.zstdLevel())
-	if err != nil {
-		t.Fatal(err)
-	}
-	rnd := rand.New(rand.NewPCG(1, 2))
-	for _, bits := range []int{0, 8, 20, 52} {
-		values := make([]float64, 8000)
-		for i := range values {
-			values[i] = 1 + float64(rnd.Uint64N(1<<bits))/(1<<52)
-		}
-		if err := p.floats.packSplit(nil, appendFloats(nil, values)); err != nil {
-			t.Fatal(err)
-		}
-		got, want := p.floats.splitSize(values), len(p.floats.packed)
-		if got > want+want/20 || got < want*4/5-800 {
-			t.Errorf("%d random bits: estimate %d, true size %d", bits, got, want)
-		}
-	}
-}
-
-func TestSplitAndJoin(t *testing.T) {
-	for _, n := range []int{0, 1, 7, 100} {
-		src := make([]byte, 8*n)
-		for i := range src {
-			src[i] = byte(i * 37)
-		}
-		planes, got := make([]byte, len(src)), make([]byte, len(src))
-		splitBytes(planes, src)
-		joinBytes(got, planes)
-		if !bytes.Equal(src, got) {
-			t.Errorf("%d numbers do not come back", n)
-		}
-		for i, b := range planes {
-			if b != src[i%n*8+i/n] {
-				t.Fatalf("byte %d of %d numbers is not where Parquet wants it", i, n)
-			}
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
+
+	"herringbone/storage/block/internal/column"
 )
 
 // FormatVersion is the version of the file format that this package writes. It
@@ -15,19 +17,13 @@ const FormatVersion = 2
 
 const createdBy = "herringbone version 1.0.0 (build 1)"
 
-// chunkIndex is Parquet's page index of one column chunk.
-type chunkIndex struct {
-	column  *format.ColumnIndex // nil if some page has no known bounds.
-	offsets format.OffsetIndex
-}
-
 // chunks are all columns in file order.
-func (w *making) chunks() []*chunk {
-	var all []*chunk
+func (w *making) chunks() []*column.Chunk {
+	var all []*column.Chunk
 	for _, c := range w.labels {
-		all = append(all, &c.chunk)
+		all = append(all, &c.Chunk)
 	}
-	all = append(all, &w.rest.key, &w.rest.value)
+	all = append(all, &w.rest.Key, &w.rest.Value)
 	return append(all, w.columns.chunks()...)
 }
 
@@ -46,17 +42,17 @@ func (w *making) flushRowGroup() error {
 		SortingColumns: []format.SortingColumn{{ColumnIdx: 0}},
 	}
 	w.place()
-	var indexes []chunkIndex
+	var indexes []column.ChunkIndex
 	for _, c := range w.chunks() {
-		column := c.columnChunk(w.out.size)
+		column := c.ColumnChunk(w.out.size)
 		group.Columns = append(group.Columns, column)
-		group.TotalByteSize += c.uncompressed
-		group.TotalCompressedSize += int64(len(c.buf))
-		indexes = append(indexes, c.pageIndex(w.out.size))
-		if _, err := w.out.Write(c.buf); err != nil {
-			return fmt.Errorf("write column %v: %w", c.path, err)
+		group.TotalByteSize += c.Uncompressed
+		group.TotalCompressedSize += int64(c.Bytes())
+		indexes = append(indexes, c.PageIndex(w.out.size))
+		if _, err := w.out.Write(c.Buf); err != nil {
+			return fmt.Errorf("write column %v: %w", c.Path, err)
 		}
-		c.reset()
+		c.Reset()
 	}
 	w.groups, w.pages = append(w.groups, group), append(w.pages, indexes)
 	w.rows = 0
@@ -68,11 +64,11 @@ func (w *making) finishColumns() error {
 		return err
 	}
 	for _, c := range w.labels {
-		if err := c.finish(w.press, w.rows); err != nil {
+		if err := c.Finish(w.press, w.rows); err != nil {
 			return err
 		}
 	}
-	if err := w.rest.finish(w.press); err != nil {
+	if err := w.rest.Finish(w.press); err != nil {
 		return err
 	}
 	return w.columns.finish(w.press)
@@ -83,8 +79,8 @@ func (w *making) finishColumns() error {
 func (w *making) place() {
 	base := w.out.size
 	for _, c := range w.chunks() {
-		c.base = base
-		base += int64(len(c.buf))
+		c.Base = base
+		base += int64(c.Bytes())
 	}
 	columns := w.columns.chunks()
 	for _, g := range w.open {
@@ -93,84 +89,12 @@ func (w *making) place() {
 		}
 		for kind, at := range g.at {
 			if at >= 0 {
-				g.pages[kind] = columns[w.form.read[kind]].place(at)
+				g.pages[kind] = columns[w.form.read[kind]].Place(at)
 			}
 		}
 		w.index.groups = append(w.index.groups, g.pageGroup)
 	}
 	w.open = w.open[:0]
-}
-
-// place is where page number at of c is in the file.
-func (c *chunk) place(at int) page {
-	r := c.pages[at]
-	return page{c.base + int64(r.offset), int32(r.size), int32(r.raw), r.crc, uint16(r.header), r.split}
-}
-
-// columnChunk describes c, which will stand at offset base.
-func (c *chunk) columnChunk(base int64) format.ColumnChunk {
-	m := format.ColumnMetaData{
-		Type:                  c.kind,
-		Encoding:              []format.Encoding{format.RLE, format.Plain},
-		PathInSchema:          c.path,
-		Codec:                 format.Zstd,
-		NumValues:             c.entries,
-		TotalUncompressedSize: c.uncompressed,
-		TotalCompressedSize:   int64(len(c.buf)),
-		DataPageOffset:        base + int64(c.dictionarySize()),
-		Statistics:            statistics(c.total()),
-	}
-	if c.encoding != format.Plain {
-		m.Encoding = append(m.Encoding, c.encoding)
-	}
-	if c.split {
-		m.Encoding = append(m.Encoding, format.ByteStreamSplit)
-	}
-	if c.dictionarySize() > 0 {
-		m.DictionaryPageOffset = base
-	}
-	return format.ColumnChunk{FileOffset: base, MetaData: m}
-}
-
-// total are the bounds of the whole chunk.
-func (c *chunk) total() bounds {
-	out := bounds{nulls: c.nulls, empty: true}
-	for _, p := range c.pages {
-		switch {
-		case p.empty:
-		case p.min == nil:
-			return bounds{nulls: c.nulls}
-		case out.empty:
-			out.min, out.max, out.empty = p.min, p.max, false
-		default:
-			if c.less(p.min, out.min) {
-				out.min = p.min
-			}
-			if c.less(out.max, p.max) {
-				out.max = p.max
-			}
-		}
-	}
-	return out
-}
-
-// pageIndex is Parquet's page index of c, which will stand at offset base.
-func (c *chunk) pageIndex(base int64) chunkIndex {
-	x := chunkIndex{column: &format.ColumnIndex{}}
-	for _, p := range c.pages {
-		x.offsets.PageLocations = append(x.offsets.PageLocations, format.PageLocation{
-			Offset: base + int64(p.offset), CompressedPageSize: int32(p.size), FirstRowIndex: p.firstRow,
-		})
-		if x.column == nil || (!p.empty && p.min == nil) || len(p.min) > maxBound || len(p.max) > maxBound {
-			x.column = nil
-			continue
-		}
-		x.column.NullPages = append(x.column.NullPages, p.empty)
-		x.column.NullCounts = append(x.column.NullCounts, p.nulls)
-		x.column.MinValues = append(x.column.MinValues, p.min)
-		x.column.MaxValues = append(x.column.MaxValues, p.max)
-	}
-	return x
 }
 
 // writeTail writes what follows the row groups: Parquet's page index, then the
@@ -185,7 +109,7 @@ func (w *making) writeTail() error {
 	if _, err := w.out.Write(blob); err != nil {
 		return fmt.Errorf("write series index: %w", err)
 	}
-	footer, err := w.press.encode(w.fileMetaData(len(blob)))
+	footer, err := w.press.Encode(w.fileMetaData(len(blob)))
 	if err != nil {
 		return fmt.Errorf("encode footer: %w", err)
 	}
@@ -199,12 +123,12 @@ func (w *making) writeTail() error {
 func (w *making) writePageIndexes() error {
 	for g, indexes := range w.pages {
 		for i, x := range indexes {
-			if x.column == nil {
+			if x.Column == nil {
 				continue
 			}
 			c := &w.groups[g].Columns[i]
 			c.ColumnIndexOffset = w.out.size
-			n, err := w.writeThrift(x.column)
+			n, err := w.writeThrift(x.Column)
 			if err != nil {
 				return err
 			}
@@ -215,7 +139,7 @@ func (w *making) writePageIndexes() error {
 		for i := range indexes {
 			c := &w.groups[g].Columns[i]
 			c.OffsetIndexOffset = w.out.size
-			n, err := w.writeThrift(&indexes[i].offsets)
+			n, err := w.writeThrift(&indexes[i].Offsets)
 			if err != nil {
 				return err
 			}
@@ -226,7 +150,7 @@ func (w *making) writePageIndexes() error {
 }
 
 func (w *making) writeThrift(v any) (int32, error) {
-	b, err := w.press.encode(v)
+	b, err := w.press.Encode(v)
 	if err != nil {
 		return 0, err
 	}

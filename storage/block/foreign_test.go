@@ -14,6 +14,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"herringbone/storage/block/internal/encoding"
 	"herringbone/storage/series"
 )
 
@@ -57,11 +58,11 @@ func addWantSample(r row, s *series.Samples, i int) {
 		r[columnValue] = hex(s.Values[i])
 		return
 	}
-	b, err := appendHistogram(nil, h)
+	b, err := encoding.AppendHistogram(nil, h)
 	if err != nil {
 		panic(err)
 	}
-	count, sum := countAndSum(h)
+	count, sum := encoding.CountAndSum(h)
 	r[columnHistogram], r[columnHistCount], r[columnHistSum] = fmt.Sprintf("%x", b), hex(count), hex(sum)
 }
 

@@ -1,5 +1,7 @@
 package block
 
+import "herringbone/storage/block/internal/column"
+
 // index is the series index of a file: which series there are and at which rows,
 // and where the pages are that hold their samples. A Reader keeps it in memory;
 // a Writer builds it. FORMAT.md draws its bytes.
@@ -24,17 +26,7 @@ type pageGroup struct {
 	firstRow   int64
 	rows       int
 	minT, maxT int64
-	pages      []page // By column; see form.
-}
-
-// page is where one page is and what it must contain.
-type page struct {
-	offset int64
-	size   int32 // With header; 0 if no row of the group has a value.
-	raw    int32 // Bytes of the uncompressed body.
-	crc    uint32
-	header uint16 // Bytes of the Parquet page header.
-	split  bool   // Values are in Parquet's encoding BYTE_STREAM_SPLIT.
+	pages      []column.Page // By column; see form.
 }
 
 // Bounds for parsing, so that a damaged index asks for no absurd memory.

@@ -5,6 +5,9 @@ import (
 	"hash/crc32"
 
 	"github.com/prometheus/prometheus/model/labels"
+
+	"herringbone/storage/block/internal/column"
+	"herringbone/storage/block/internal/encoding"
 )
 
 // indexBuilder makes the index of a file that is being written.
@@ -71,9 +74,9 @@ func (x *indexBuilder) shapeNumber() uint32 {
 
 // appendBlob adds the whole index as it stands in the file: magic, version,
 // codec, lengths, body, checksum.
-func (x *index) appendBlob(b []byte, p *press) []byte {
+func (x *index) appendBlob(b []byte, p *column.Press) []byte {
 	body := x.appendBody(nil)
-	codec, stored := byte(codecZstd), p.compress(body)
+	codec, stored := byte(codecZstd), p.Compress(body)
 	if len(body) > maxGrowth*len(stored) {
 		codec, stored = codecNone, body
 	}
@@ -83,7 +86,7 @@ func (x *index) appendBlob(b []byte, p *press) []byte {
 	b = binary.LittleEndian.AppendUint64(b, uint64(len(body)))
 	b = binary.LittleEndian.AppendUint64(b, uint64(len(stored)))
 	b = append(b, stored...)
-	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b[start:], castagnoli))
+	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b[start:], encoding.Castagnoli))
 }
 
 func (x *index) appendBody(b []byte) []byte {
@@ -159,20 +162,20 @@ func (x *index) appendGroups(b []byte) []byte {
 		b = binary.AppendVarint(b, g.minT)
 		b = binary.AppendUvarint(b, uint64(g.maxT-g.minT))
 		for k, p := range g.pages {
-			b = binary.AppendUvarint(b, uint64(p.size))
-			if p.size == 0 {
+			b = binary.AppendUvarint(b, uint64(p.Size))
+			if p.Size == 0 {
 				continue
 			}
-			b = binary.AppendVarint(b, p.offset-ends[k])
-			b = binary.AppendUvarint(b, uint64(p.header))
-			b = binary.AppendUvarint(b, uint64(p.raw))
-			if p.split {
+			b = binary.AppendVarint(b, p.Offset-ends[k])
+			b = binary.AppendUvarint(b, uint64(p.Header))
+			b = binary.AppendUvarint(b, uint64(p.Raw))
+			if p.Split {
 				b = append(b, 1)
 			} else {
 				b = append(b, 0)
 			}
-			b = binary.LittleEndian.AppendUint32(b, p.crc)
-			ends[k] = p.offset + int64(p.size)
+			b = binary.LittleEndian.AppendUint32(b, p.Crc)
+			ends[k] = p.Offset + int64(p.Size)
 		}
 	}
 	return b

@@ -9,6 +9,8 @@ import (
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 	"github.com/prometheus/prometheus/model/labels"
+
+	"herringbone/storage/block/internal/encoding"
 )
 
 // Layout is how a file looks to a reader of Parquet: which columns and row
@@ -63,7 +65,7 @@ func (r *Reader) readFooter() (*format.FileMetaData, error) {
 	if err := readAt(r.file, r.name, b, r.tail.offset); err != nil {
 		return nil, err
 	}
-	if crc := crc32.Checksum(b, castagnoli); crc != r.tail.crc {
+	if crc := crc32.Checksum(b, encoding.Castagnoli); crc != r.tail.crc {
 		return nil, r.footerFault(fmt.Errorf("tail has checksum %08x, recorded is %08x", crc, r.tail.crc))
 	}
 	n := int(binary.LittleEndian.Uint32(b[len(b)-footerEnd:]))

@@ -113,7 +113,7 @@ func flipped(b []byte, at int64) []byte {
 	return b
 }
 
-// Metrics that share pages are still told apart.
+// Metrics that share pages are still distinguished.
 func TestMetrics(t *testing.T) {
 	all := oddSeries(rand.New(rand.NewPCG(5, 6)), 40)
 	want := []Metric{}

@@ -7,6 +7,7 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"herringbone/storage/block/internal/column"
 	"herringbone/storage/series"
 )
 
@@ -22,12 +23,12 @@ type making struct {
 	form  *form
 	out   *output
 	opts  Options
-	press *press
+	press *column.Press
 
-	labelNames []string       // Of columns, without __name__.
-	columnOf   map[string]int // Label name → position in labels.
-	labels     []*labelColumn // The first is __name__.
-	rest       *mapColumn
+	labelNames []string              // Of columns, without __name__.
+	columnOf   map[string]int        // Label name → position in labels.
+	labels     []*column.LabelColumn // The first is __name__.
+	rest       *column.MapColumn
 	columns    rowColumns
 	resolution int64 // Milliseconds, of aggregates.
 
@@ -35,7 +36,7 @@ type making struct {
 	open   []openGroup // Page groups of the row group in the making.
 	rows   int64       // Of the row group in the making.
 	groups []format.RowGroup
-	pages  [][]chunkIndex // By row group and leaf, for Parquet's page index.
+	pages  [][]column.ChunkIndex // By row group and leaf, for Parquet's page index.
 
 	last  labels.Labels
 	lastT int64 // Time of the last thing in the last series.
@@ -47,12 +48,12 @@ type making struct {
 // rowColumns are the columns of a file that differ from row to row. Their pages
 // break at the same rows.
 type rowColumns interface {
-	chunks() []*chunk // In the order of the form's leaves.
+	chunks() []*column.Chunk // In the order of the form's leaves.
 	// flush ends the page and returns it for the series index; ok is false if there
 	// was nothing to flush.
-	flush(p *press) (g openGroup, ok bool, err error)
+	flush(p *column.Press) (g openGroup, ok bool, err error)
 	// finish completes the chunks of a row group. All pages must have been flushed.
-	finish(p *press) error
+	finish(p *column.Press) error
 	pageLen() int // Rows of the page in the making.
 }
 
@@ -64,7 +65,7 @@ type openGroup struct {
 }
 
 func newOpenGroup(f *form, rows int, minT, maxT int64) openGroup {
-	g := openGroup{pageGroup: pageGroup{rows: rows, minT: minT, maxT: maxT, pages: make([]page, len(f.read))}}
+	g := openGroup{pageGroup: pageGroup{rows: rows, minT: minT, maxT: maxT, pages: make([]column.Page, len(f.read))}}
 	g.at = make([]int, len(f.read))
 	for i := range g.at {
 		g.at[i] = -1
@@ -77,18 +78,18 @@ func (w *making) start(out io.Writer, f *form, o Options, c rowColumns) error {
 	if err := o.validate(); err != nil {
 		return err
 	}
-	p, err := newPress(o.zstdLevel())
+	p, err := column.NewPress(o.zstdLevel())
 	if err != nil {
 		return err
 	}
 	w.form, w.out, w.opts, w.press, w.columns = f, newOutput(out), o, p, c
 	w.labelNames = f.columns(o.Labels)
 	w.columnOf = map[string]int{labels.MetricName: 0}
-	w.labels = []*labelColumn{newLabelColumn(stringLeaf(false, labels.MetricName))}
-	w.rest, w.index = newMapColumn(), newIndexBuilder(f)
+	w.labels = []*column.LabelColumn{column.NewLabelColumn(column.StringLeaf(false, labels.MetricName))}
+	w.rest, w.index = column.NewMapColumn(columnLabels), newIndexBuilder(f)
 	for _, name := range w.labelNames {
 		w.columnOf[name] = len(w.labels)
-		w.labels = append(w.labels, newLabelColumn(stringLeaf(true, name)))
+		w.labels = append(w.labels, column.NewLabelColumn(column.StringLeaf(true, name)))
 	}
 	if _, err := w.out.Write([]byte(parquetMagic)); err != nil {
 		return fmt.Errorf("write file header: %w", err)
@@ -175,15 +176,15 @@ func (w *making) endShared(p part, more bool) error {
 func (w *making) pageBytes() int {
 	n := 0
 	for _, c := range w.columns.chunks() {
-		n += len(c.buf)
+		n += c.Bytes()
 	}
 	return n
 }
 
 func (w *making) labelBytes() int {
-	n := len(w.rest.key.dictionary.plain) + len(w.rest.value.dictionary.plain)
+	n := w.rest.Key.DictionaryBytes() + w.rest.Value.DictionaryBytes()
 	for _, c := range w.labels {
-		n += len(c.dictionary.plain)
+		n += c.DictionaryBytes()
 	}
 	return n
 }
@@ -195,13 +196,13 @@ func (w *making) addLabels(ls labels.Labels, rows int) (err error) {
 		if !ok {
 			w.extra = append(w.extra, l)
 		} else if err == nil {
-			err = w.labels[i].add(w.press, w.rows, l.Value, rows)
+			err = w.labels[i].Add(w.press, w.rows, l.Value, rows)
 		}
 	})
 	if err != nil {
 		return err
 	}
-	return w.rest.add(w.press, w.extra, rows)
+	return w.rest.Add(w.press, w.extra, rows)
 }
 
 func (w *making) addRows(p part, from, to int) error {

@@ -80,8 +80,8 @@ func (x *index) kindsAt(from, to int64) (histograms, starts bool) {
 	}
 	first := sort.Search(len(x.groups), func(i int) bool { return x.groups[i].firstRow+int64(x.groups[i].rows) > from })
 	for g := first; g < len(x.groups) && x.groups[g].firstRow < to; g++ {
-		histograms = histograms || x.groups[g].pages[pageHistogram].size > 0
-		starts = starts || x.groups[g].pages[pageStart].size > 0
+		histograms = histograms || x.groups[g].pages[pageHistogram].Size > 0
+		starts = starts || x.groups[g].pages[pageStart].Size > 0
 	}
 	return histograms, starts
 }

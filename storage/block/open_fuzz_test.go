@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"herringbone/storage/aggregate"
+	"herringbone/storage/block/internal/encoding"
 	"herringbone/storage/series"
 )
 
@@ -23,7 +24,7 @@ func FuzzOpen(f *testing.F) {
 		if tail < 0 || tail > int64(len(b)) {
 			return
 		}
-		r, err := Open(bytes.NewReader(b), int64(len(b)), "x", tail, crc32.Checksum(b[tail:], castagnoli))
+		r, err := Open(bytes.NewReader(b), int64(len(b)), "x", tail, crc32.Checksum(b[tail:], encoding.Castagnoli))
 		if err != nil {
 			return
 		}
@@ -39,7 +40,7 @@ func FuzzOpenAggregates(f *testing.F) {
 		if tail < 0 || tail > int64(len(b)) {
 			return
 		}
-		r, err := OpenAggregates(bytes.NewReader(b), int64(len(b)), "x", tail, crc32.Checksum(b[tail:], castagnoli))
+		r, err := OpenAggregates(bytes.NewReader(b), int64(len(b)), "x", tail, crc32.Checksum(b[tail:], encoding.Castagnoli))
 		if err != nil {
 			return
 		}
@@ -65,7 +66,7 @@ func FuzzIndex(f *testing.F) {
 		for g := range x.groups {
 			for kind := range x.groups[g].pages {
 				p := &x.groups[g].pages[kind]
-				p.crc = crc32.Checksum(pages[p.offset:p.offset+int64(p.size)], castagnoli)
+				p.Crc = crc32.Checksum(pages[p.Offset:p.Offset+int64(p.Size)], encoding.Castagnoli)
 			}
 		}
 		readEverything(newReader(bytes.NewReader(pages), "x", x))

@@ -6,6 +6,8 @@ import (
 	"hash"
 	"hash/crc32"
 	"io"
+
+	"herringbone/storage/block/internal/encoding"
 )
 
 // output counts and checksums what is written.
@@ -26,6 +28,6 @@ func (o *output) Write(b []byte) (int, error) {
 	n, err := o.buf.Write(b)
 	o.size += int64(n)
 	o.sum.Write(b[:n])
-	o.tail = crc32.Update(o.tail, castagnoli, b[:n])
+	o.tail = crc32.Update(o.tail, encoding.Castagnoli, b[:n])
 	return n, err
 }

@@ -1,12 +1,12 @@
 package block
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"math"
 
+	"herringbone/storage/block/internal/column"
+	"herringbone/storage/block/internal/encoding"
 	"herringbone/storage/series"
 )
 
@@ -30,7 +30,7 @@ type decoded struct {
 func (d *decoded) sizeBytes() int64 {
 	n := int64(8*cap(d.times) + cap(d.body) + 8*cap(d.values) + 8*cap(d.starts))
 	for i := range d.histograms {
-		n += histogramBytes(&d.histograms[i])
+		n += encoding.HistogramBytes(&d.histograms[i])
 	}
 	return n
 }
@@ -39,11 +39,11 @@ func (d *decoded) sizeBytes() int64 {
 type pageReader struct {
 	r        *Reader
 	reads    *series.Reads // nil: nobody counts.
-	inflater *inflater
+	inflater *encoding.Inflater
 	stored   []byte
 	body     []byte // Scratch; its capacity is what is kept.
 	joined   []byte
-	runs     []run
+	runs     []encoding.Run
 }
 
 // fetch returns group g from the cache or else decoded, in the memory of spare
@@ -75,7 +75,7 @@ func (p *pageReader) fetch(g int, spare *decoded) (held, error) {
 // close lets go of the decompressor.
 func (p *pageReader) close() {
 	if p.inflater != nil {
-		p.inflater.release()
+		p.inflater.Release()
 		p.inflater = nil
 	}
 }
@@ -83,7 +83,7 @@ func (p *pageReader) close() {
 // read decodes group g into d, whose memory it reuses.
 func (p *pageReader) read(g int, d *decoded) error {
 	if p.inflater == nil {
-		z, err := takeInflater()
+		z, err := encoding.TakeInflater()
 		if err != nil {
 			return err
 		}
@@ -106,7 +106,7 @@ func (p *pageReader) read(g int, d *decoded) error {
 // count is the number of pages that have a value.
 func (g *pageGroup) count() (n int) {
 	for _, at := range g.pages {
-		if at.size > 0 {
+		if at.Size > 0 {
 			n++
 		}
 	}
@@ -122,7 +122,7 @@ func resize[T any](s []T, n int) []T {
 
 func (p *pageReader) readPage(group *pageGroup, kind int, d *decoded) error {
 	at := &group.pages[kind]
-	if at.size == 0 {
+	if at.Size == 0 {
 		if kind == pageValue {
 			d.values = make([]float64, group.rows)
 		}
@@ -138,9 +138,9 @@ func (p *pageReader) readPage(group *pageGroup, kind int, d *decoded) error {
 	}
 	switch kind {
 	case pageTime:
-		err = decodeDelta(d.times, body)
+		err = encoding.DecodeDelta(d.times, body)
 	case pageValue:
-		err = p.decodeValues(d, body, at.split)
+		err = p.decodeValues(d, body, at.Split)
 	case pageStart:
 		err = p.decodeStarts(d, body)
 	case pageHistogram:
@@ -154,39 +154,39 @@ func (p *pageReader) readPage(group *pageGroup, kind int, d *decoded) error {
 
 // load reads, checks and decompresses the body of a page into the memory of
 // into, which it may replace by a larger one.
-func (p *pageReader) load(at *page, kind int, into *[]byte) ([]byte, error) {
-	p.stored = resize(p.stored, int(at.size))
-	if err := readAt(p.r.file, p.r.name, p.stored, at.offset); err != nil {
+func (p *pageReader) load(at *column.Page, kind int, into *[]byte) ([]byte, error) {
+	p.stored = resize(p.stored, int(at.Size))
+	if err := readAt(p.r.file, p.r.name, p.stored, at.Offset); err != nil {
 		return nil, err
 	}
-	if crc := crc32.Checksum(p.stored, castagnoli); crc != at.crc {
-		return nil, p.corrupt(at, kind, fmt.Errorf("checksum is %08x, recorded is %08x", crc, at.crc))
+	if crc := crc32.Checksum(p.stored, encoding.Castagnoli); crc != at.Crc {
+		return nil, p.corrupt(at, kind, fmt.Errorf("checksum is %08x, recorded is %08x", crc, at.Crc))
 	}
-	*into = resize(*into, int(at.raw)+slack)
-	body, err := p.inflater.inflate(*into, p.stored[at.header:], int(at.raw))
+	*into = resize(*into, int(at.Raw)+encoding.Slack)
+	body, err := p.inflater.Inflate(*into, p.stored[at.Header:], int(at.Raw))
 	if err != nil {
 		return nil, p.corrupt(at, kind, err)
 	}
-	p.reads.Page(int(at.size))
+	p.reads.Page(int(at.Size))
 	return body, nil
 }
 
-func (p *pageReader) corrupt(at *page, kind int, err error) error {
-	return &CorruptError{p.r.name, at.offset, fmt.Sprintf("page of column %s: %v", p.r.index.form.name(kind), err)}
+func (p *pageReader) corrupt(at *column.Page, kind int, err error) error {
+	return &CorruptError{p.r.name, at.Offset, fmt.Sprintf("page of column %s: %v", p.r.index.form.name(kind), err)}
 }
 
 var errPage = errors.New("page does not parse")
 
 func (p *pageReader) decodeValues(d *decoded, body []byte, split bool) error {
 	rows := len(d.times)
-	runs, rest, ok := parseLevels(body, rows, p.runs[:0])
+	runs, rest, ok := encoding.ParseLevels(body, rows, p.runs[:0])
 	p.runs = runs
-	if !ok || len(rest) != 8*countPresent(runs) {
+	if !ok || len(rest) != 8*encoding.CountPresent(runs) {
 		return errPage
 	}
 	if split {
 		p.joined = resize(p.joined, len(rest))
-		joinBytes(p.joined, rest)
+		encoding.JoinBytes(p.joined, rest)
 		rest, d.body, p.joined = p.joined, p.joined, d.body
 	}
 	if len(rest) == 8*rows {
@@ -196,81 +196,66 @@ func (p *pageReader) decodeValues(d *decoded, body []byte, split bool) error {
 	d.values = make([]float64, rows)
 	at := 0
 	for _, r := range runs {
-		if r.value == 1 {
-			to := d.values[at : at+int(r.n)]
-			copyFloats(to, rest)
+		if r.Value == 1 {
+			to := d.values[at : at+int(r.N)]
+			encoding.CopyFloats(to, rest)
 			rest = rest[8*len(to):]
 		}
-		at += int(r.n)
+		at += int(r.N)
 	}
 	return nil
 }
 
-func copyFloats(dst []float64, src []byte) {
-	src = src[:8*len(dst)]
-	for i := range dst {
-		dst[i] = math.Float64frombits(binary.LittleEndian.Uint64(src[8*i:]))
-	}
-}
-
 func (p *pageReader) decodeStarts(d *decoded, body []byte) error {
-	runs, rest, ok := parseLevels(body, len(d.times), p.runs[:0])
+	runs, rest, ok := encoding.ParseLevels(body, len(d.times), p.runs[:0])
 	p.runs = runs
 	if !ok {
 		return errPage
 	}
-	present := make([]int64, countPresent(runs))
-	if err := decodeDelta(present, rest); err != nil {
+	present := make([]int64, encoding.CountPresent(runs))
+	if err := encoding.DecodeDelta(present, rest); err != nil {
 		return err
 	}
 	d.starts = make([]int64, len(d.times))
 	at := 0
 	for _, r := range runs {
-		if r.value == 1 {
-			present = present[copy(d.starts[at:at+int(r.n)], present):]
+		if r.Value == 1 {
+			present = present[copy(d.starts[at:at+int(r.N)], present):]
 		}
-		at += int(r.n)
+		at += int(r.N)
 	}
 	return nil
 }
 
-func countPresent(runs []run) int {
-	n := 0
-	for _, r := range runs {
-		n += int(r.value) * int(r.n)
-	}
-	return n
-}
-
 // decodeHistograms comes after times and starts.
 func (p *pageReader) decodeHistograms(d *decoded, body []byte) error {
-	runs, rest, ok := parseLevels(body, len(d.times), p.runs[:0])
+	runs, rest, ok := encoding.ParseLevels(body, len(d.times), p.runs[:0])
 	p.runs = runs
 	if !ok {
 		return errPage
 	}
 	d.histograms = make([]series.Histogram, len(d.times))
-	c := cursor{b: rest}
+	c := encoding.Cursor{Rest: rest}
 	at := 0
 	for _, r := range runs {
-		for i := at; i < at+int(r.n) && r.value == 1; i++ {
+		for i := at; i < at+int(r.N) && r.Value == 1; i++ {
 			start := int64(0)
 			if d.starts != nil {
 				start = d.starts[i]
 			}
-			b := c.bytes(int(c.fixed32()))
-			if c.bad {
+			b := c.Bytes(int(c.Fixed32()))
+			if c.Bad {
 				return errPage
 			}
-			h, err := parseHistogram(b, d.times[i], start)
+			h, err := encoding.ParseHistogram(b, d.times[i], start)
 			if err != nil {
 				return err
 			}
 			d.histograms[i] = h
 		}
-		at += int(r.n)
+		at += int(r.N)
 	}
-	if len(c.b) != 0 {
+	if len(c.Rest) != 0 {
 		return errPage
 	}
 	return nil

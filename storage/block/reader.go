@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"herringbone/storage/block/internal/encoding"
 	"herringbone/storage/series"
 )
 
@@ -59,7 +60,7 @@ func open(f *form, r io.ReaderAt, size int64, name string, tail int64, tailCRC u
 	if err := readAt(r, name, b, tail); err != nil {
 		return nil, err
 	}
-	if crc := crc32.Checksum(b, castagnoli); crc != tailCRC {
+	if crc := crc32.Checksum(b, encoding.Castagnoli); crc != tailCRC {
 		return nil, corrupt(fmt.Sprintf("tail has checksum %08x, recorded is %08x", crc, tailCRC))
 	}
 	if string(b[len(b)-4:]) != parquetMagic {
@@ -68,11 +69,11 @@ func open(f *form, r io.ReaderAt, size int64, name string, tail int64, tailCRC u
 	if n := binary.LittleEndian.Uint32(b[len(b)-footerEnd:]); int64(n) > int64(len(b)-footerEnd) {
 		return nil, corrupt("footer is longer than the tail")
 	}
-	z, err := takeInflater()
+	z, err := encoding.TakeInflater()
 	if err != nil {
 		return nil, err
 	}
-	defer z.release()
+	defer z.Release()
 	x, err := parseBlob(f, b, tail, z)
 	if err != nil {
 		return nil, corrupt(err.Error())

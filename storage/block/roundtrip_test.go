@@ -11,6 +11,8 @@ import (
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"herringbone/storage/block/internal/column"
+	"herringbone/storage/block/internal/encoding"
 	"herringbone/storage/series"
 )
 
@@ -23,15 +25,15 @@ var bitEqual = cmp.Options{
 
 // sampleBytes is all that a sample is, as bytes.
 func sampleBytes(b []byte, s *series.Samples, i int) []byte {
-	b = appendInt64(appendInt64(b[:0], s.Times[i]), s.StartAt(i))
+	b = column.AppendInt64(column.AppendInt64(b[:0], s.Times[i]), s.StartAt(i))
 	if h := s.HistogramAt(i); h != nil {
-		b, err := appendHistogram(append(b, 'h'), h)
+		b, err := encoding.AppendHistogram(append(b, 'h'), h)
 		if err != nil {
 			panic(err)
 		}
 		return b
 	}
-	return appendFloats(b, s.Values[i:i+1])
+	return encoding.AppendFloats(b, s.Values[i:i+1])
 }
 
 func equalSamples(a, b *series.Samples) bool {
@@ -192,11 +194,11 @@ func TestRoundTrip(t *testing.T) {
 func TestHistogramKeepsEveryBit(t *testing.T) {
 	for i, h := range oddHistograms() {
 		h.T, h.Start = 5, 3
-		b, err := appendHistogram(nil, &h)
+		b, err := encoding.AppendHistogram(nil, &h)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := parseHistogram(b, 5, 3)
+		got, err := encoding.ParseHistogram(b, 5, 3)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,8 @@ import (
 
 	"github.com/prometheus/prometheus/model/value"
 
+	"herringbone/storage/block/internal/column"
+	"herringbone/storage/block/internal/encoding"
 	"herringbone/storage/series"
 )
 
@@ -17,16 +19,16 @@ const pageHistogramBytes = 1 << 20
 type sampleColumns struct {
 	pageRows int
 
-	all                         []*chunk // In file order.
-	time, value, stale          *chunk
-	start, hist, count, histSum *chunk
+	all                         []*column.Chunk // In file order.
+	time, value, stale          *column.Chunk
+	start, hist, count, histSum *column.Chunk
 
 	// The page in the making.
 	times      []int64
-	values     []float64 // Of rows that are floats.
-	floats     []run     // 1 where the row is a float.
+	values     []float64      // Of rows that are floats.
+	floats     []encoding.Run // 1 where the row is a float.
 	starts     []int64
-	started    []run
+	started    []encoding.Run
 	histograms []byte
 	counts     []float64
 	sums       []float64
@@ -43,7 +45,7 @@ func newSampleColumns(pageRows int) *sampleColumns {
 	return c
 }
 
-func (c *sampleColumns) chunks() []*chunk { return c.all }
+func (c *sampleColumns) chunks() []*column.Chunk { return c.all }
 
 func (c *sampleColumns) pageLen() int { return len(c.times) }
 
@@ -61,14 +63,14 @@ func (c *sampleColumns) addFloats(s *series.Samples, from, to int) {
 	base := len(c.times)
 	c.times = append(c.times, s.Times[from:to]...)
 	c.values = append(c.values, s.Values[from:to]...)
-	c.floats = addRun(c.floats, 1, to-from)
+	c.floats = encoding.AddRun(c.floats, 1, to-from)
 	for i, v := range s.Values[from:to] {
 		if v != v && value.IsStaleNaN(v) {
 			c.staleRows = append(c.staleRows, int32(base+i))
 		}
 	}
 	if s.Starts == nil {
-		c.started = addRun(c.started, 0, to-from)
+		c.started = encoding.AddRun(c.started, 0, to-from)
 		return
 	}
 	for _, start := range s.Starts[from:to] {
@@ -83,7 +85,7 @@ func (c *sampleColumns) addMixed(s *series.Samples, from, to int) (int, error) {
 		}
 		h := s.HistogramAt(i)
 		if h == nil {
-			c.floats = addRun(c.floats, 1, 1)
+			c.floats = encoding.AddRun(c.floats, 1, 1)
 			c.values = append(c.values, s.Values[i])
 		} else if err := c.addHistogram(h); err != nil {
 			return 0, err
@@ -99,24 +101,24 @@ func (c *sampleColumns) addMixed(s *series.Samples, from, to int) (int, error) {
 
 func (c *sampleColumns) addHistogram(h *series.Histogram) error {
 	at := len(c.histograms)
-	b, err := appendHistogram(append(c.histograms, 0, 0, 0, 0), h)
+	b, err := encoding.AppendHistogram(append(c.histograms, 0, 0, 0, 0), h)
 	if err != nil {
 		return err
 	}
 	c.histograms = b
 	binary.LittleEndian.PutUint32(b[at:], uint32(len(b)-at-4))
-	count, sum := countAndSum(h)
+	count, sum := encoding.CountAndSum(h)
 	c.counts, c.sums = append(c.counts, count), append(c.sums, sum)
-	c.floats = addRun(c.floats, 0, 1)
+	c.floats = encoding.AddRun(c.floats, 0, 1)
 	return nil
 }
 
 func (c *sampleColumns) addStart(start int64) {
 	if start == 0 {
-		c.started = addRun(c.started, 0, 1)
+		c.started = encoding.AddRun(c.started, 0, 1)
 		return
 	}
-	c.started = addRun(c.started, 1, 1)
+	c.started = encoding.AddRun(c.started, 1, 1)
 	c.starts = append(c.starts, start)
 }
 
@@ -127,7 +129,7 @@ func (c *sampleColumns) full() bool {
 
 // flush ends the page and returns it for the series index; ok is false if there
 // was nothing to flush.
-func (c *sampleColumns) flush(p *press) (openGroup, bool, error) {
+func (c *sampleColumns) flush(p *column.Press) (openGroup, bool, error) {
 	rows := len(c.times)
 	if rows == 0 {
 		return openGroup{}, false, nil
@@ -143,8 +145,8 @@ func (c *sampleColumns) flush(p *press) (openGroup, bool, error) {
 	return g, true, err
 }
 
-func (c *sampleColumns) flushAll(p *press, g *openGroup) error {
-	steps := []func(*press, *openGroup) error{c.flushTime, c.flushValue, c.flushStale, c.flushStart, c.flushHistogram}
+func (c *sampleColumns) flushAll(p *column.Press, g *openGroup) error {
+	steps := []func(*column.Press, *openGroup) error{c.flushTime, c.flushValue, c.flushStale, c.flushStart, c.flushHistogram}
 	for _, step := range steps {
 		if err := step(p, g); err != nil {
 			return err
@@ -153,102 +155,92 @@ func (c *sampleColumns) flushAll(p *press, g *openGroup) error {
 	return nil
 }
 
-func (c *sampleColumns) flushTime(p *press, g *openGroup) error {
-	g.at[pageTime] = len(c.time.pages)
-	return c.time.addInts(p, nil, c.times, g.rows)
+func (c *sampleColumns) flushTime(p *column.Press, g *openGroup) error {
+	g.at[pageTime] = c.time.PageCount()
+	return c.time.AddInts(p, nil, c.times, g.rows)
 }
 
-func (c *sampleColumns) flushValue(p *press, g *openGroup) error {
+func (c *sampleColumns) flushValue(p *column.Press, g *openGroup) error {
 	if len(c.values) > 0 {
-		g.at[pageValue] = len(c.value.pages)
+		g.at[pageValue] = c.value.PageCount()
 	}
-	return c.value.addFloats(p, c.floats, c.values, g.rows)
+	return c.value.AddFloats(p, c.floats, c.values, g.rows)
 }
 
 // flushStale delays pages without a marker: see fillStale.
-func (c *sampleColumns) flushStale(p *press, g *openGroup) error {
+func (c *sampleColumns) flushStale(p *column.Press, g *openGroup) error {
 	if len(c.staleRows) == 0 {
 		return nil
 	}
-	if err := c.fillStale(p, c.time.rows-int64(g.rows)); err != nil {
+	if err := c.fillStale(p, c.time.Rows-int64(g.rows)); err != nil {
 		return err
 	}
 	c.bits = appendZeros(c.bits[:0], (g.rows+7)/8)
 	for _, i := range c.staleRows {
 		c.bits[i/8] |= 1 << (i % 8)
 	}
-	b := bounds{min: []byte{0}, max: []byte{1}}
+	b := column.Bounds{Min: []byte{0}, Max: []byte{1}}
 	if len(c.staleRows) == g.rows {
-		b.min[0] = 1
+		b.Min[0] = 1
 	}
-	return c.stale.addPage(p, c.bits, g.rows, g.rows, b)
+	return c.stale.AddPage(p, c.bits, g.rows, g.rows, b)
 }
 
 // fillStale adds rows without a marker, up to row end of the row group.
-func (c *sampleColumns) fillStale(p *press, end int64) error {
-	n := int(end - c.stale.rows)
+func (c *sampleColumns) fillStale(p *column.Press, end int64) error {
+	n := int(end - c.stale.Rows)
 	if n == 0 {
 		return nil
 	}
 	c.bits = appendZeros(c.bits[:0], (n+7)/8)
-	return c.stale.addPage(p, c.bits, n, n, bounds{min: []byte{0}, max: []byte{0}})
+	return c.stale.AddPage(p, c.bits, n, n, column.Bounds{Min: []byte{0}, Max: []byte{0}})
 }
 
-func (c *sampleColumns) flushStart(p *press, g *openGroup) error {
+func (c *sampleColumns) flushStart(p *column.Press, g *openGroup) error {
 	if len(c.starts) == 0 {
 		return nil
 	}
-	if err := c.start.fillNulls(p, c.time.rows-int64(g.rows)); err != nil {
+	if err := c.start.FillNulls(p, c.time.Rows-int64(g.rows)); err != nil {
 		return err
 	}
-	g.at[pageStart] = len(c.start.pages)
-	return c.start.addInts(p, c.started, c.starts, g.rows)
+	g.at[pageStart] = c.start.PageCount()
+	return c.start.AddInts(p, c.started, c.starts, g.rows)
 }
 
-func (c *sampleColumns) flushHistogram(p *press, g *openGroup) error {
+func (c *sampleColumns) flushHistogram(p *column.Press, g *openGroup) error {
 	if len(c.counts) == 0 {
 		return nil
 	}
-	for _, chunk := range []*chunk{c.hist, c.count, c.histSum} {
-		if err := chunk.fillNulls(p, c.time.rows-int64(g.rows)); err != nil {
+	for _, chunk := range []*column.Chunk{c.hist, c.count, c.histSum} {
+		if err := chunk.FillNulls(p, c.time.Rows-int64(g.rows)); err != nil {
 			return err
 		}
 	}
 	nulls := int64(g.rows - len(c.counts))
-	present := invert(c.floats)
-	g.at[pageHistogram] = len(c.hist.pages)
-	c.body = append(appendLevels(c.body[:0], present), c.histograms...)
-	if err := c.hist.addPage(p, c.body, g.rows, g.rows, bounds{nulls: nulls}); err != nil {
+	present := encoding.Invert(c.floats)
+	g.at[pageHistogram] = c.hist.PageCount()
+	c.body = append(encoding.AppendLevels(c.body[:0], present), c.histograms...)
+	if err := c.hist.AddPage(p, c.body, g.rows, g.rows, column.Bounds{Nulls: nulls}); err != nil {
 		return err
 	}
-	if err := c.count.addFloats(p, present, c.counts, g.rows); err != nil {
+	if err := c.count.AddFloats(p, present, c.counts, g.rows); err != nil {
 		return err
 	}
-	return c.histSum.addFloats(p, present, c.sums, g.rows)
+	return c.histSum.AddFloats(p, present, c.sums, g.rows)
 }
 
 // finish completes the chunks of a row group. All pages must have been flushed.
-func (c *sampleColumns) finish(p *press) error {
-	if err := c.fillStale(p, c.time.rows); err != nil {
+func (c *sampleColumns) finish(p *column.Press) error {
+	if err := c.fillStale(p, c.time.Rows); err != nil {
 		return err
 	}
-	for _, chunk := range []*chunk{c.start, c.hist, c.count, c.histSum} {
-		if err := chunk.fillNulls(p, c.time.rows); err != nil {
+	for _, chunk := range []*column.Chunk{c.start, c.hist, c.count, c.histSum} {
+		if err := chunk.FillNulls(p, c.time.Rows); err != nil {
 			return err
 		}
 	}
 	return nil
 }
-
-func invert(runs []run) []run {
-	out := make([]run, len(runs))
-	for i, r := range runs {
-		out[i] = run{1 - r.value, r.n}
-	}
-	return out
-}
-
-func appendInt64(b []byte, v int64) []byte { return binary.LittleEndian.AppendUint64(b, uint64(v)) }
 
 func appendZeros(b []byte, n int) []byte {
 	return append(b, make([]byte, n)...)

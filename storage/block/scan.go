@@ -2,9 +2,9 @@ package block
 
 import (
 	"fmt"
-	"slices"
 	"sort"
 
+	"herringbone/storage/block/internal/encoding"
 	"herringbone/storage/series"
 )
 
@@ -117,12 +117,12 @@ func (s *Scan) appendRows(dst *series.Samples, d *decoded, from, to int) {
 	plain := d.raw != nil && d.starts == nil && d.histograms == nil
 	if plain && dst.Starts == nil && dst.Histograms == nil {
 		dst.Times = append(dst.Times, d.times[from:to]...)
-		dst.Values = appendFromBytes(dst.Values, d.raw[8*from:8*to])
+		dst.Values = encoding.AppendFromBytes(dst.Values, d.raw[8*from:8*to])
 		return
 	}
 	part := series.Samples{Times: d.times[from:to]}
 	if d.raw != nil {
-		part.Values = appendFromBytes(nil, d.raw[8*from:8*to])
+		part.Values = encoding.AppendFromBytes(nil, d.raw[8*from:8*to])
 	} else {
 		part.Values = d.values[from:to]
 	}
@@ -133,11 +133,4 @@ func (s *Scan) appendRows(dst *series.Samples, d *decoded, from, to int) {
 		part.Histograms = d.histograms[from:to]
 	}
 	dst.AppendRange(&part, 0, part.Len())
-}
-
-func appendFromBytes(dst []float64, b []byte) []float64 {
-	n := len(dst)
-	dst = slices.Grow(dst, len(b)/8)[:n+len(b)/8]
-	copyFloats(dst[n:], b)
-	return dst
 }

@@ -101,7 +101,7 @@ func TestPrefetchHandsOnTheError(t *testing.T) {
 	f := write(t, Options{PageRows: 100}, nodeSeries(50, 100, 1))
 	r := f.open(t)
 	bad := bytes.Clone(f.bytes)
-	bad[r.index.groups[7].pages[pageValue].offset+30] ^= 1
+	bad[r.index.groups[7].pages[pageValue].Offset+30] ^= 1
 	r.file = bytes.NewReader(bad)
 	refs := r.Select(nil, minTime, maxTime, 0)
 	s := r.Scan(minTime, maxTime)

@@ -14,6 +14,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"herringbone/storage/block/internal/encoding"
 	"herringbone/storage/series"
 )
 
@@ -33,7 +34,7 @@ func TestMeta(t *testing.T) {
 	})
 	want := Meta{
 		Size: int64(len(f.bytes)), SHA256: sha256.Sum256(f.bytes),
-		Tail: f.meta.Tail, TailCRC: crc32.Checksum(f.bytes[f.meta.Tail:], castagnoli),
+		Tail: f.meta.Tail, TailCRC: crc32.Checksum(f.bytes[f.meta.Tail:], encoding.Castagnoli),
 		Rows: 3, Series: 2, MinT: -7, MaxT: 60, MinName: "a", MaxName: "c",
 	}
 	if d := cmp.Diff(want, f.meta); d != "" {
@@ -237,7 +238,7 @@ func TestPagesCarryParquetChecksums(t *testing.T) {
 	f := write(t, Options{}, nodeSeries(10, 500, 1))
 	at := f.open(t).index.groups[0].pages[pageValue]
 	b := bytes.Clone(f.bytes)
-	b[at.offset+int64(at.size)-9] ^= 1
+	b[at.Offset+int64(at.Size)-9] ^= 1
 	if _, err := parquetGoRows(b); !errors.Is(err, parquet.ErrCorrupted) {
 		t.Errorf("got %v, want ErrCorrupted", err)
 	}

@@ -1,4 +1,4 @@
-package block
+package encoding
 
 import (
 	"errors"
@@ -8,8 +8,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// inflater decompresses. It is used by one goroutine at a time.
-type inflater struct {
+// Inflater decompresses. It is used by one goroutine at a time.
+type Inflater struct {
 	zstd *zstd.Decoder
 }
 
@@ -17,8 +17,9 @@ type inflater struct {
 // between calls.
 var inflaters sync.Pool
 
-func takeInflater() (*inflater, error) {
-	if z, ok := inflaters.Get().(*inflater); ok {
+// TakeInflater returns an Inflater of the pool, or a new one. Release gives it back.
+func TakeInflater() (*Inflater, error) {
+	if z, ok := inflaters.Get().(*Inflater); ok {
 		return z, nil
 	}
 	// The limit to the capacity makes a wrong size an error instead of memory.
@@ -26,24 +27,25 @@ func takeInflater() (*inflater, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make decompressor: %w", err)
 	}
-	return &inflater{d}, nil
+	return &Inflater{d}, nil
 }
 
-func (z *inflater) release() { inflaters.Put(z) }
+// Release gives z back to the pool.
+func (z *Inflater) Release() { inflaters.Put(z) }
 
 var errSize = errors.New("decompressed size is not as recorded")
 
-// slack is how much longer than the result the memory for it has to be for the
+// Slack is how much longer than the result the memory for it has to be for the
 // decompressor to take its fast path, which writes 16 bytes at a time.
-const slack = 16
+const Slack = 16
 
-// inflate decompresses src, which must come to exactly size bytes, into the
+// Inflate decompresses src, which must come to exactly size bytes, into the
 // memory of dst if it is large enough.
-func (z *inflater) inflate(dst, src []byte, size int) ([]byte, error) {
-	if cap(dst) < size+slack {
-		dst = make([]byte, 0, size+slack)
+func (z *Inflater) Inflate(dst, src []byte, size int) ([]byte, error) {
+	if cap(dst) < size+Slack {
+		dst = make([]byte, 0, size+Slack)
 	}
-	dst, err := z.zstd.DecodeAll(src, dst[:0:size+slack])
+	dst, err := z.zstd.DecodeAll(src, dst[:0:size+Slack])
 	if err != nil {
 		return nil, fmt.Errorf("decompress: %w", err)
 	}

@@ -1,49 +1,51 @@
-package block
+package column
+
+import "herringbone/storage/block/internal/encoding"
 
 // labelPageRows is how many rows share a page of a label column. Such pages are
 // a few runs a series, so they may be far longer than pages of samples.
 const labelPageRows = 1 << 17
 
-// labelColumn writes one label (or __name__): its value is constant over a
+// LabelColumn writes one label (or __name__): its value is constant over a
 // series, so the work is by series and not by row.
-type labelColumn struct {
-	chunk
-	rows    int64 // Of the row group so far, in pages or not.
-	inPage  int   // Rows of the page in the making.
-	present []run // 1 where there is a value.
-	codes   []run
+type LabelColumn struct {
+	Chunk
+	rows    int64          // Of the row group so far, in pages or not.
+	inPage  int            // Rows of the page in the making.
+	present []encoding.Run // 1 where there is a value.
+	codes   []encoding.Run
 	bounds  stringBounds
 	body    []byte
 }
 
-func newLabelColumn(l leaf) *labelColumn {
-	return &labelColumn{chunk: chunk{leaf: l, dictionary: newDictionary()}}
+func NewLabelColumn(l Leaf) *LabelColumn {
+	return &LabelColumn{Chunk: Chunk{Leaf: l, dictionary: newDictionary()}}
 }
 
-// add adds n rows of value. Rows of the row group before first that were not
+// Add adds n rows of value. Rows of the row group before first that were not
 // added yet are null.
-func (c *labelColumn) add(p *press, first int64, value string, n int) error {
+func (c *LabelColumn) Add(p *Press, first int64, value string, n int) error {
 	if err := c.fill(p, first); err != nil {
 		return err
 	}
 	code := c.dictionary.code(value)
 	return c.split(p, n, func(n int) {
-		c.present = addRun(c.present, 1, n)
-		c.codes = addRun(c.codes, code, n)
+		c.present = encoding.AddRun(c.present, 1, n)
+		c.codes = encoding.AddRun(c.codes, code, n)
 		c.bounds.add(value)
 	})
 }
 
 // fill adds nulls up to row end of the row group.
-func (c *labelColumn) fill(p *press, end int64) error {
+func (c *LabelColumn) fill(p *Press, end int64) error {
 	return c.split(p, int(end-c.rows), func(n int) {
-		c.present = addRun(c.present, 0, n)
+		c.present = encoding.AddRun(c.present, 0, n)
 		c.bounds.nulls += int64(n)
 	})
 }
 
 // split cuts n rows at the ends of pages.
-func (c *labelColumn) split(p *press, n int, add func(n int)) error {
+func (c *LabelColumn) split(p *Press, n int, add func(n int)) error {
 	for n > 0 {
 		take := min(n, labelPageRows-c.inPage)
 		add(take)
@@ -60,24 +62,24 @@ func (c *labelColumn) split(p *press, n int, add func(n int)) error {
 }
 
 // flush ends the page.
-func (c *labelColumn) flush(p *press) error {
+func (c *LabelColumn) flush(p *Press) error {
 	if c.inPage == 0 {
 		return nil
 	}
 	c.body = c.body[:0]
-	if c.optional {
-		c.body = appendLevels(c.body, c.present)
+	if c.Optional {
+		c.body = encoding.AppendLevels(c.body, c.present)
 	}
 	if len(c.codes) > 0 {
-		c.body = appendIndexes(c.body, c.codes, len(c.dictionary.codes))
+		c.body = encoding.AppendIndexes(c.body, c.codes, len(c.dictionary.codes))
 	}
-	err := c.addPage(p, c.body, c.inPage, c.inPage, c.bounds.take())
+	err := c.AddPage(p, c.body, c.inPage, c.inPage, c.bounds.take())
 	c.present, c.codes, c.inPage = c.present[:0], c.codes[:0], 0
 	return err
 }
 
-// finish completes the chunk of a row group of the given number of rows.
-func (c *labelColumn) finish(p *press, rows int64) error {
+// Finish completes the chunk of a row group of the given number of rows.
+func (c *LabelColumn) Finish(p *Press, rows int64) error {
 	if err := c.fill(p, rows); err != nil {
 		return err
 	}
@@ -104,10 +106,10 @@ func (b *stringBounds) add(value string) {
 }
 
 // take returns the bounds and begins anew.
-func (b *stringBounds) take() bounds {
-	out := bounds{nulls: b.nulls, empty: !b.any}
+func (b *stringBounds) take() Bounds {
+	out := Bounds{Nulls: b.nulls, empty: !b.any}
 	if b.any {
-		out.min, out.max = append([]byte{}, b.min...), append([]byte{}, b.max...)
+		out.Min, out.Max = append([]byte{}, b.min...), append([]byte{}, b.max...)
 	}
 	*b = stringBounds{}
 	return out

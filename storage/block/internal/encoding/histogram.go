@@ -1,4 +1,4 @@
-package block
+package encoding
 
 import (
 	"encoding/binary"
@@ -18,9 +18,9 @@ const (
 	tagZeroThreshold = 5<<3 | 1
 )
 
-// appendHistogram adds the protobuf encoding of remote-write 2.0's Histogram
+// AppendHistogram adds the protobuf encoding of remote-write 2.0's Histogram
 // message, without its timestamps, which have columns of their own.
-func appendHistogram(b []byte, h *series.Histogram) ([]byte, error) {
+func AppendHistogram(b []byte, h *series.Histogram) ([]byte, error) {
 	var msg writev2.Histogram
 	if h.H != nil {
 		msg = writev2.FromIntHistogram(0, 0, h.H)
@@ -43,8 +43,8 @@ func appendNegativeZero(b []byte, tag byte, v float64) []byte {
 	return binary.LittleEndian.AppendUint64(append(b, tag), math.Float64bits(v))
 }
 
-// parseHistogram undoes appendHistogram. The result shares no memory with b.
-func parseHistogram(b []byte, t, start int64) (series.Histogram, error) {
+// ParseHistogram undoes appendHistogram. The result shares no memory with b.
+func ParseHistogram(b []byte, t, start int64) (series.Histogram, error) {
 	var msg writev2.Histogram
 	if err := msg.Unmarshal(b); err != nil {
 		return series.Histogram{}, fmt.Errorf("decode histogram: %w", err)
@@ -68,16 +68,16 @@ func spans(s []histogram.Span) []histogram.Span {
 	return s
 }
 
-// countAndSum are the histogram's columns for SQL.
-func countAndSum(h *series.Histogram) (count, sum float64) {
+// CountAndSum are the histogram's columns for SQL.
+func CountAndSum(h *series.Histogram) (count, sum float64) {
 	if h.H != nil {
 		return float64(h.H.Count), h.H.Sum
 	}
 	return h.FH.Count, h.FH.Sum
 }
 
-// histogramBytes estimates the memory of a histogram.
-func histogramBytes(h *series.Histogram) int64 {
+// HistogramBytes estimates the memory of a histogram.
+func HistogramBytes(h *series.Histogram) int64 {
 	const each = 200 // The structs without what they point to.
 	switch {
 	case h.H != nil:

@@ -1,4 +1,4 @@
-package block
+package encoding
 
 import (
 	"encoding/binary"
@@ -7,13 +7,13 @@ import (
 
 var errDelta = errors.New("times do not parse")
 
-// decodeDelta decodes exactly len(dst) integers in DELTA_BINARY_PACKED encoding
+// DecodeDelta decodes exactly len(dst) integers in DELTA_BINARY_PACKED encoding
 // with any block size. It is safe for any src.
-func decodeDelta(dst []int64, src []byte) error {
-	c := cursor{b: src}
-	block, minis, n := c.uvarint(), c.uvarint(), c.uvarint()
-	value := c.varint()
-	if c.bad || n != uint64(len(dst)) || block == 0 || block > 1<<16 || minis == 0 || block%minis != 0 || block/minis%32 != 0 {
+func DecodeDelta(dst []int64, src []byte) error {
+	c := Cursor{Rest: src}
+	block, minis, n := c.Uvarint(), c.Uvarint(), c.Uvarint()
+	value := c.Varint()
+	if c.Bad || n != uint64(len(dst)) || block == 0 || block > 1<<16 || minis == 0 || block%minis != 0 || block/minis%32 != 0 {
 		return errDelta
 	}
 	if len(dst) == 0 {
@@ -23,9 +23,9 @@ func decodeDelta(dst []int64, src []byte) error {
 	dst = dst[1:]
 	mini := int(block / minis)
 	for len(dst) > 0 {
-		least := c.varint()
-		widths := c.bytes(int(minis))
-		if c.bad {
+		least := c.Varint()
+		widths := c.Bytes(int(minis))
+		if c.Bad {
 			return errDelta
 		}
 		for _, width := range widths {
@@ -33,12 +33,12 @@ func decodeDelta(dst []int64, src []byte) error {
 				break
 			}
 			size := mini / 8 * int(width)
-			if width > 64 || size > len(c.b) {
+			if width > 64 || size > len(c.Rest) {
 				return errDelta
 			}
 			take := min(mini, len(dst))
-			value = unpackDeltas(dst[:take], c.b, size, uint(width), value, least)
-			dst, c.b = dst[take:], c.b[size:]
+			value = unpackDeltas(dst[:take], c.Rest, size, uint(width), value, least)
+			dst, c.Rest = dst[take:], c.Rest[size:]
 		}
 	}
 	return nil

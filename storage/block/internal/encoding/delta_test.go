@@ -1,4 +1,4 @@
-package block
+package encoding
 
 import (
 	"math"
@@ -26,11 +26,11 @@ func TestDecodeDeltaUndoesParquetGo(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := make([]int64, n)
-			if err := decodeDelta(got, slices.Clip(b)); err != nil || !slices.Equal(got, values) {
+			if err := DecodeDelta(got, slices.Clip(b)); err != nil || !slices.Equal(got, values) {
 				t.Fatalf("width %d, %d values: %v", width, n, err)
 			}
 			for cut := range b {
-				if err := decodeDelta(got, slices.Clip(b[:cut])); err == nil && n > 0 && !slices.Equal(got, values) {
+				if err := DecodeDelta(got, slices.Clip(b[:cut])); err == nil && n > 0 && !slices.Equal(got, values) {
 					t.Fatalf("width %d, %d values: wrong values and no error after %d of %d bytes", width, n, cut, len(b))
 				}
 			}
@@ -46,35 +46,7 @@ func FuzzDecodeDelta(f *testing.F) {
 	f.Add(b, 5)
 	f.Fuzz(func(t *testing.T, b []byte, n int) {
 		if n >= 0 && n <= 1<<16 {
-			_ = decodeDelta(make([]int64, n), b) // Must not panic.
+			_ = DecodeDelta(make([]int64, n), b) // Must not panic.
 		}
-	})
-}
-
-func BenchmarkDecodeDelta(b *testing.B) {
-	s := nodeSeries(32, 500, 1)
-	var times []int64
-	for _, x := range s {
-		times = append(times, x.s.Times...)
-	}
-	enc, err := new(delta.BinaryPackedEncoding).EncodeInt64(nil, times)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Run("ours", func(b *testing.B) {
-		for b.Loop() {
-			if err := decodeDelta(times, enc); err != nil {
-				b.Fatal(err)
-			}
-		}
-		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(len(times))/float64(b.N), "ns/value")
-	})
-	b.Run("parquet-go", func(b *testing.B) {
-		for b.Loop() {
-			if _, err := new(delta.BinaryPackedEncoding).DecodeInt64(times, enc); err != nil {
-				b.Fatal(err)
-			}
-		}
-		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(len(times))/float64(b.N), "ns/value")
 	})
 }

@@ -1,9 +1,10 @@
-package block
+package encoding
 
 import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go/format"
@@ -31,8 +32,8 @@ const sampled = 1024
 // keeps twice that in memory.
 const planarWindow = 1 << 17
 
-// floatPages compresses pages of doubles. It keeps its memory.
-type floatPages struct {
+// FloatPages compresses pages of doubles. It keeps its memory.
+type FloatPages struct {
 	zstd         *zstd.Encoder // Of the writer: for PLAIN.
 	planar       *zstd.Encoder // For planes: finds no matches there, so need not look long.
 	plain, split []byte
@@ -50,46 +51,47 @@ func (p *packed) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// packedPage is one page, compressed. Its memory is valid until the next page.
-type packedPage struct {
-	packed   []byte
-	raw      int // Bytes before compression.
-	encoding format.Encoding
+// PackedPage is one page, compressed. Its memory is valid until the next page.
+type PackedPage struct {
+	Bytes    []byte
+	RawSize  int // Bytes before compression.
+	Encoding format.Encoding
 }
 
-func newFloatPages(z *zstd.Encoder) (floatPages, error) {
+// NewFloatPages returns a compressor of pages that uses z for PLAIN.
+func NewFloatPages(z *zstd.Encoder) (FloatPages, error) {
 	planar, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
 		zstd.WithEncoderCRC(false), zstd.WithWindowSize(planarWindow))
 	if err != nil {
-		return floatPages{}, fmt.Errorf("make compressor: %w", err)
+		return FloatPages{}, fmt.Errorf("make compressor: %w", err)
 	}
-	f := floatPages{zstd: z, planar: planar, bits: make([]float64, sampled+1)}
+	f := FloatPages{zstd: z, planar: planar, bits: make([]float64, sampled+1)}
 	for n := 1; n <= sampled; n++ {
 		f.bits[n] = float64(n) * math.Log2(float64(n))
 	}
 	return f, nil
 }
 
-// pack compresses levels, which Parquet puts in front, and values. spare is
+// Pack compresses levels, which Parquet puts in front, and values. spare is
 // memory that it may use.
-func (f *floatPages) pack(levels []byte, values []float64, spare []byte) (packedPage, error) {
-	f.plain = appendFloats(append(f.plain[:0], levels...), values)
-	page := packedPage{f.zstd.EncodeAll(f.plain, spare[:0]), len(f.plain), format.Plain}
-	if f.splitSize(values) >= len(page.packed) {
+func (f *FloatPages) Pack(levels []byte, values []float64, spare []byte) (PackedPage, error) {
+	f.plain = AppendFloats(append(f.plain[:0], levels...), values)
+	page := PackedPage{f.zstd.EncodeAll(f.plain, spare[:0]), len(f.plain), format.Plain}
+	if f.splitSize(values) >= len(page.Bytes) {
 		return page, nil
 	}
 	if err := f.packSplit(levels, f.plain[len(levels):]); err != nil {
-		return packedPage{}, err
+		return PackedPage{}, err
 	}
-	if len(f.packed) < len(page.packed) {
-		page.packed, page.encoding = f.packed, format.ByteStreamSplit
+	if len(f.packed) < len(page.Bytes) {
+		page.Bytes, page.Encoding = f.packed, format.ByteStreamSplit
 	}
 	return page, nil
 }
 
 // splitSize estimates, in bytes, what packSplit will make of values, from the
 // entropy of each plane in some of them.
-func (f *floatPages) splitSize(values []float64) int {
+func (f *FloatPages) splitSize(values []float64) int {
 	clear(f.counts[:])
 	step := (len(values) + sampled - 1) / sampled
 	n := 0
@@ -116,9 +118,9 @@ func (f *floatPages) splitSize(values []float64) int {
 }
 
 // packSplit compresses values in BYTE_STREAM_SPLIT into f.packed.
-func (f *floatPages) packSplit(levels, values []byte) error {
+func (f *FloatPages) packSplit(levels, values []byte) error {
 	n := len(values) / 8
-	f.split = resize(f.split, 8*n)
+	f.split = slices.Grow(f.split[:0], 8*n)[:8*n]
 	splitBytes(f.split, values)
 	f.packed = f.packed[:0]
 	f.planar.ResetContentSize(&f.packed, int64(len(levels)+len(values)))
@@ -152,8 +154,8 @@ func splitBytes(dst, src []byte) {
 	}
 }
 
-// joinBytes undoes splitBytes.
-func joinBytes(dst, src []byte) {
+// JoinBytes undoes splitBytes.
+func JoinBytes(dst, src []byte) {
 	n := len(src) / 8
 	p0, p1, p2, p3 := src[:n], src[n:][:n], src[2*n:][:n], src[3*n:][:n]
 	p4, p5, p6, p7 := src[4*n:][:n], src[5*n:][:n], src[6*n:][:n], src[7*n:][:n]
@@ -164,40 +166,28 @@ func joinBytes(dst, src []byte) {
 	}
 }
 
-// appendFloats adds values in PLAIN encoding.
-func appendFloats(b []byte, values []float64) []byte {
+// AppendFloats adds values in PLAIN encoding.
+func AppendFloats(b []byte, values []float64) []byte {
 	n := len(b)
-	b = appendZeros(b, 8*len(values))
+	b = append(b, make([]byte, 8*len(values))...)
 	for i, v := range values {
 		binary.LittleEndian.PutUint64(b[n+8*i:], math.Float64bits(v))
 	}
 	return b
 }
 
-// floatBounds are the bounds of a page of doubles. A page with a NaN has none:
-// Parquet leaves NaN out of the order, but readers (and DuckDB) that take NaN
-// for the greatest number would skip such a page wrongly.
-func floatBounds(values []float64) bounds {
-	if len(values) == 0 {
-		return bounds{empty: true}
+// CopyFloats decodes the first len(dst) doubles of src.
+func CopyFloats(dst []float64, src []byte) {
+	src = src[:8*len(dst)]
+	for i := range dst {
+		dst[i] = math.Float64frombits(binary.LittleEndian.Uint64(src[8*i:]))
 	}
-	lo, hi := math.Inf(1), math.Inf(-1)
-	for _, v := range values {
-		if v != v {
-			return bounds{}
-		}
-		if v < lo {
-			lo = v
-		}
-		if v > hi {
-			hi = v
-		}
-	}
-	if lo == 0 { // A zero bound stands for both zeros.
-		lo = math.Copysign(0, -1)
-	}
-	if hi == 0 {
-		hi = 0
-	}
-	return bounds{min: appendFloats(nil, []float64{lo}), max: appendFloats(nil, []float64{hi})}
+}
+
+// AppendFromBytes appends the doubles that b holds.
+func AppendFromBytes(dst []float64, b []byte) []float64 {
+	n := len(dst)
+	dst = slices.Grow(dst, len(b)/8)[:n+len(b)/8]
+	CopyFloats(dst[n:], b)
+	return dst
 }
