@@ -25,21 +25,38 @@ func Commands(app *kingpin.Application) map[string]func(ctx context.Context) err
 	return commands
 }
 
+// targetFlags are what the commands that ask running servers have in common.
+type targetFlags struct {
+	targets []string
+	start   *string
+}
+
+// afterFlags adds the flags that come last in the help.
+func (t *targetFlags) afterFlags(c *kingpin.CmdClause, allowRemote *bool, json *string) {
+	c.Flag("allow-remote", "Take targets that are not on this machine.").BoolVar(allowRemote)
+	c.Flag("json", "File to write the results to.").StringVar(json)
+}
+
+// parse reads the flags' texts.
+func (t *targetFlags) parse(l *Load, targets *[]Target) (err error) {
+	if l.Start, err = parseStart(*t.start); err != nil {
+		return err
+	}
+	*targets, err = parseTargets(t.targets)
+	return err
+}
+
 func writeCommand(top *kingpin.CmdClause) (*kingpin.CmdClause, func(context.Context) error) {
 	c := top.Command("write", "Send remote-write requests and report speed, CPU, memory, latency and disk use.")
 	o := DefaultWriteOptions()
-	var targets []string
+	var t targetFlags
 	c.Flag("target", "name=URL of a remote-write endpoint, then optionally ,pid=N ,data=DIR ,after=URL (posted to after the load; its work counts) ,disk-after=URL (posted to before DIR is measured; does not count). Can be repeated.").
-		Required().StringsVar(&targets)
-	start := loadFlags(c, &o.Load)
+		Required().StringsVar(&t.targets)
+	t.start = loadFlags(c, &o.Load)
 	writeFlags(c, &o)
-	c.Flag("allow-remote", "Take targets that are not on this machine.").BoolVar(&o.AllowRemote)
-	c.Flag("json", "File to write the results to.").StringVar(&o.JSON)
-	return c, func(ctx context.Context) (err error) {
-		if o.Load.Start, err = parseStart(*start); err != nil {
-			return err
-		}
-		if o.Targets, err = parseTargets(targets); err != nil {
+	t.afterFlags(c, &o.AllowRemote, &o.JSON)
+	return c, func(ctx context.Context) error {
+		if err := t.parse(&o.Load, &o.Targets); err != nil {
 			return err
 		}
 		return Write(ctx, o, os.Stdout)
@@ -49,19 +66,15 @@ func writeCommand(top *kingpin.CmdClause) (*kingpin.CmdClause, func(context.Cont
 func queryCommand(top *kingpin.CmdClause) (*kingpin.CmdClause, func(context.Context) error) {
 	c := top.Command("query", "Ask about what bench write wrote, compare answers and times.")
 	o := DefaultQueryOptions()
-	var targets []string
+	var t targetFlags
 	c.Flag("target", "name=URL, the base of a query API, then optionally ,pid=N. Can be repeated; the first is the reference.").
-		Required().StringsVar(&targets)
-	start := loadFlags(c, &o.Load)
+		Required().StringsVar(&t.targets)
+	t.start = loadFlags(c, &o.Load)
 	queryFlags(c, &o)
 	c.Flag("timeout", "Bound of the whole run.").Default(o.Timeout.String()).DurationVar(&o.Timeout)
-	c.Flag("allow-remote", "Take targets that are not on this machine.").BoolVar(&o.AllowRemote)
-	c.Flag("json", "File to write the results to.").StringVar(&o.JSON)
-	return c, func(ctx context.Context) (err error) {
-		if o.Load.Start, err = parseStart(*start); err != nil {
-			return err
-		}
-		if o.Targets, err = parseTargets(targets); err != nil {
+	t.afterFlags(c, &o.AllowRemote, &o.JSON)
+	return c, func(ctx context.Context) error {
+		if err := t.parse(&o.Load, &o.Targets); err != nil {
 			return err
 		}
 		return Query(ctx, o, os.Stdout)

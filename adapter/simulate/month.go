@@ -2,7 +2,6 @@ package simulate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -25,18 +24,11 @@ func DefaultMonthOptions() MonthOptions {
 
 // Month writes a month of hourly files without compacting, compacts them to the
 // fixed point, and compares how long queries take before and after.
-func Month(ctx context.Context, o MonthOptions, out io.Writer) (err error) {
-	dir, remove, err := directory(o.Dir)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, remove()) }()
-	c := newClock(o.Load.Start)
-	n, err := openNode(ctx, dir, c, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, n.close()) }()
+func Month(ctx context.Context, o MonthOptions, out io.Writer) error {
+	return onNode(ctx, o.Dir, o.Load.Start, nil, func(n *node, c *clock) error { return monthOn(ctx, o, n, c, out) })
+}
+
+func monthOn(ctx context.Context, o MonthOptions, n *node, c *clock, out io.Writer) error {
 	w := week{node: n, out: out}
 	if err := w.pour(ctx, o.Load, time.Hour); err != nil {
 		return err

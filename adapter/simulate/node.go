@@ -164,3 +164,21 @@ func (n *node) mostFiles() (most int) {
 	}
 	return most
 }
+
+// onNode calls do with a node in dir (a temporary directory if that is empty) whose
+// clock begins at start, and closes the node after it. change, which may be nil,
+// changes the compactor's options.
+func onNode(ctx context.Context, dir string, start time.Time, change func(*compactor.Options), do func(n *node, c *clock) error) (err error) {
+	dir, remove, err := directory(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, remove()) }()
+	c := newClock(start)
+	n, err := openNode(ctx, dir, c, change)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, n.close()) }()
+	return do(n, c)
+}

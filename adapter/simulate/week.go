@@ -2,7 +2,6 @@ package simulate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -33,18 +32,11 @@ const weekRequest = 2000
 // Week ingests steadily for a week, flushing each hour and compacting whenever
 // there is something to compact, then lets time pass until the week is one file a
 // bucket, and says what all of that cost.
-func Week(ctx context.Context, o WeekOptions, out io.Writer) (err error) {
-	dir, remove, err := directory(o.Dir)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, remove()) }()
-	c := newClock(o.Load.Start)
-	n, err := openNode(ctx, dir, c, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, n.close()) }()
+func Week(ctx context.Context, o WeekOptions, out io.Writer) error {
+	return onNode(ctx, o.Dir, o.Load.Start, nil, func(n *node, c *clock) error { return weekOn(ctx, o, n, c, out) })
+}
+
+func weekOn(ctx context.Context, o WeekOptions, n *node, c *clock, out io.Writer) error {
 	w := week{node: n, out: out}
 	if err := w.ingest(ctx, o); err != nil {
 		return err

@@ -2,7 +2,6 @@ package simulate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -42,18 +41,12 @@ func yearRules() []plan.Rule {
 // Year writes a year, a file a day, compacts and downsamples it as the time
 // passes, and compares queries of aggregates with those of samples: a year later,
 // when all of it is old.
-func Year(ctx context.Context, o YearOptions, out io.Writer) (err error) {
-	dir, remove, err := directory(o.Dir)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, remove()) }()
-	c := newClock(o.Load.Start)
-	n, err := openNode(ctx, dir, c, func(o *compactor.Options) { o.Rules = yearRules() })
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, n.close()) }()
+func Year(ctx context.Context, o YearOptions, out io.Writer) error {
+	rules := func(o *compactor.Options) { o.Rules = yearRules() }
+	return onNode(ctx, o.Dir, o.Load.Start, rules, func(n *node, c *clock) error { return yearOn(ctx, o, n, c, out) })
+}
+
+func yearOn(ctx context.Context, o YearOptions, n *node, c *clock, out io.Writer) error {
 	w := week{node: n, out: out}
 	if filled := n.samples(); filled > 0 {
 		w.samples = filled
