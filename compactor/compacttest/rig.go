@@ -39,6 +39,7 @@ type Rig struct {
 	Options block.Options // Of files that add writes.
 }
 
+// New returns a rig with an empty catalog and a bucket in dir.
 func New(t testing.TB, files fsys.FS, dir string) *Rig {
 	t.Helper()
 	b, err := bucket.Dir(files, dir)
@@ -90,6 +91,7 @@ func (r *Rig) Add(unit plan.Unit, level int, all []Series) *catalog.File {
 	return r.Commit(f)
 }
 
+// Write writes an object, filled by fill, and describes it; it is not in the catalog.
 func (r *Rig) Write(unit plan.Unit, level int, kind catalog.Kind, fill func(*bytes.Buffer) (block.Meta, error)) catalog.File {
 	r.T.Helper()
 	var buf bytes.Buffer
@@ -117,6 +119,7 @@ func (r *Rig) Write(unit plan.Unit, level int, kind catalog.Kind, fill func(*byt
 	}
 }
 
+// Commit adds a file to the catalog and returns it as it is live.
 func (r *Rig) Commit(f catalog.File) *catalog.File {
 	r.T.Helper()
 	s, err := r.Catalog.Commit(context.Background(), catalog.Edit{Token: "test/" + f.ID, Add: []catalog.File{f}})
@@ -278,6 +281,7 @@ func Text(s *series.Samples, i int) string {
 	}
 }
 
+// ReadBuckets reads a file of aggregates whole, by the text of its labels.
 func (r *Rig) ReadBuckets(f *catalog.File) map[string]*aggregate.Buckets {
 	r.T.Helper()
 	o := r.Open(f)
@@ -297,6 +301,7 @@ func (r *Rig) ReadBuckets(f *catalog.File) map[string]*aggregate.Buckets {
 	return all
 }
 
+// ParseLabels reads "metric name=value …".
 func ParseLabels(text string) labels.Labels {
 	words := strings.Fields(text)
 	b := labels.NewBuilder(labels.FromStrings(labels.MetricName, words[0]))

@@ -8,6 +8,7 @@ import (
 	"herringbone/compactor/plan"
 )
 
+// Selector makes a selector of pairs of a label and a regular expression.
 func Selector(t *testing.T, pairs ...string) plan.Selector {
 	t.Helper()
 	var s plan.Selector

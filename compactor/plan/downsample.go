@@ -263,6 +263,7 @@ func (p *planner) foreign(sh *partitionFiles, u Unit) bool {
 	return false
 }
 
+// Overlap reports whether two units have a day in common.
 func Overlap(a, b Unit) bool { return a.Day < b.Day+int64(b.Days) && b.Day < a.Day+int64(a.Days) }
 
 // drops reports whether a rule of the tenant lets samples go.

@@ -32,6 +32,7 @@ func (r *Rule) String() string {
 	return text
 }
 
+// Kind is that of the files of its aggregates.
 func (r *Rule) Kind() catalog.Kind { return catalog.Aggregates(r.Resolution) }
 
 // due reports whether the rule wants aggregates of a unit by now.

@@ -151,6 +151,7 @@ func (h Horizon) Tombstone(t series.Tenant, id string, now time.Time) catalog.To
 	}
 }
 
+// SelectorText is a selector as PromQL writes it.
 func SelectorText(ms []*labels.Matcher) string {
 	parts := make([]string, len(ms))
 	for i, m := range ms {

@@ -76,10 +76,12 @@ type Backlog struct {
 	Bytes int64 `json:"bytes"` // Of inputs.
 }
 
+// NewJournal returns an empty journal.
 func NewJournal() *Journal {
 	return &Journal{running: map[int]JobRecord{}, last: map[string]time.Time{}}
 }
 
+// Planned notes the jobs of the newest plan.
 func (l *Journal) Planned(jobs []plan.Job) {
 	b := Backlog{Jobs: len(jobs)}
 	for _, j := range jobs {
@@ -151,6 +153,7 @@ func (l *Journal) weigh(r JobRecord) {
 	}
 }
 
+// Done notes that a step succeeded.
 func (l *Journal) Done(step string, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -164,6 +167,7 @@ func (l *Journal) LastSuccess(step string) time.Time {
 	return l.last[step]
 }
 
+// Backlog is what the newest plan held.
 func (l *Journal) Backlog() Backlog {
 	l.mu.Lock()
 	defer l.mu.Unlock()

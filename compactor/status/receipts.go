@@ -38,6 +38,7 @@ type ReceiptRecord struct {
 	FilesRewritten int64 `json:"files_rewritten"`
 }
 
+// ReceiptOf is what people are shown of a delete.
 func ReceiptOf(t *catalog.Tombstone) ReceiptRecord {
 	r := ReceiptRecord{
 		ID: t.ID, Tenant: string(t.Tenant), State: "hidden", Matchers: retention.SelectorText(t.Matchers),

@@ -47,6 +47,8 @@ type QuarantineRecord struct {
 	Found time.Time `json:"found"`
 }
 
+// RetentionRecordOf is what people are shown of a rule; hiddenUntil is, by rule, up to
+// which time its tombstone hides rows.
 func RetentionRecordOf(tenant string, h retention.Horizon, hiddenUntil map[string]int64) RetentionRecord {
 	r := RetentionRecord{Tenant: tenant, Rule: h.Rule, Keep: prommodel.Duration(h.Keep).String()}
 	if h.Keep == 0 {

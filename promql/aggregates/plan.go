@@ -90,6 +90,7 @@ func (p *Plan) Finish(res *prom.Result) *prom.Result {
 
 type resolutionKey struct{}
 
+// WithLimit returns a context whose query takes aggregates as l says.
 func WithLimit(ctx context.Context, l Limit) context.Context {
 	return context.WithValue(ctx, resolutionKey{}, l)
 }

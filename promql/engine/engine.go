@@ -65,6 +65,7 @@ func New(opts prom.EngineOpts, parts, concurrency int, m *Metrics) *Engine {
 	}
 }
 
+// NewInstantQuery implements promql.QueryEngine.
 func (e *Engine) NewInstantQuery(ctx context.Context, q storage.Queryable, opts prom.QueryOpts, qs string, ts time.Time) (prom.Query, error) {
 	x := explanationOf(ctx)
 	q, m := e.substituted(x.watch(q))
@@ -80,6 +81,7 @@ func (e *Engine) NewInstantQuery(ctx context.Context, q storage.Queryable, opts 
 	return &query{Query: whole, engine: e, explain: x, substitutions: m}, nil
 }
 
+// NewRangeQuery implements promql.QueryEngine; the query may be evaluated in parts.
 func (e *Engine) NewRangeQuery(ctx context.Context, q storage.Queryable, opts prom.QueryOpts, qs string, start, end time.Time, step time.Duration) (prom.Query, error) {
 	if step < time.Millisecond {
 		return nil, errTinyStep // The engine would divide by its zero milliseconds.

@@ -30,6 +30,7 @@ type ExplainTotals struct {
 	Infos         []string `json:"infos,omitempty"`
 }
 
+// Answer puts together what was gathered; verbose names every file.
 func (x *Explanation) Answer(verbose bool) *Explained {
 	x.mu.Lock()
 	defer x.mu.Unlock()

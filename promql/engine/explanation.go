@@ -39,6 +39,7 @@ type Explanation struct {
 
 type explanationKey struct{}
 
+// WithExplanation returns a context whose query gathers into x.
 func WithExplanation(ctx context.Context, x *Explanation) context.Context {
 	return context.WithValue(ctx, explanationKey{}, x)
 }

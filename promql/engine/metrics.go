@@ -6,6 +6,7 @@ import (
 	"herringbone/storage/instrument"
 )
 
+// Metrics count queries; those of one engine.
 type Metrics struct {
 	waiting     prometheus.Gauge
 	limit       prometheus.Gauge

@@ -58,6 +58,7 @@ func (c *Choice) Kind() string {
 	}
 }
 
+// MillisText is a duration in milliseconds as Prometheus writes it.
 func MillisText(ms int64) string {
 	return model.Duration(time.Duration(ms) * time.Millisecond).String()
 }

@@ -34,13 +34,16 @@ type Downsampled struct {
 	Selects, aggregated, Buckets atomic.Int64
 }
 
+// Select implements series.Source.
 func (d *Downsampled) Select(ctx context.Context, t series.Tenant, q series.Query) (series.Set, error) {
 	d.Selects.Add(1)
 	return d.Memory.Select(ctx, t, q)
 }
 
+// Resolutions implements aggregate.Source.
 func (d *Downsampled) Resolutions(series.Tenant, series.Query) []aggregate.Resolution { return d.Known }
 
+// SelectAggregates implements aggregate.Source.
 func (d *Downsampled) SelectAggregates(ctx context.Context, t series.Tenant, q aggregate.Query) (aggregate.Set, error) {
 	d.aggregated.Add(1)
 	all := q.Query

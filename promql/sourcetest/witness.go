@@ -23,6 +23,7 @@ type Witness struct {
 	Open    int
 }
 
+// Select implements series.Source.
 func (w *Witness) Select(ctx context.Context, t series.Tenant, q series.Query) (series.Set, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -52,11 +53,13 @@ func (s *witnessSet) Close() error {
 	return s.Set.Close()
 }
 
+// WitnessSeries is a series whose Read can fail.
 type WitnessSeries struct {
 	series.Series
 	W *Witness
 }
 
+// Read implements series.Series.
 func (s *WitnessSeries) Read(dst *series.Samples) error {
 	if s.W.FailRead != nil {
 		return s.W.FailRead
@@ -64,6 +67,7 @@ func (s *WitnessSeries) Read(dst *series.Samples) error {
 	return s.Series.Read(dst)
 }
 
+// NewWitness returns a Witness with some samples of each metric.
 func NewWitness(tb testing.TB, metrics ...string) *Witness {
 	w := &Witness{Memory: &seriestest.Memory{}}
 	for _, m := range metrics {
@@ -72,6 +76,7 @@ func NewWitness(tb testing.TB, metrics ...string) *Witness {
 	return w
 }
 
+// AnyMetric matches every series.
 func AnyMetric() *labels.Matcher {
 	return labels.MustNewMatcher(labels.MatchNotEqual, "__name__", "")
 }

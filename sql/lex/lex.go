@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 )
 
+// Kind is what a token is.
 type Kind int
 
 const (

@@ -42,6 +42,8 @@ type fileIndex interface {
 	SizeBytes() int64
 }
 
+// File is one open file. What it points to belongs to the cache; it may be used until
+// it is released.
 type File struct {
 	Entry      *catalog.File
 	ready      chan struct{} // Closed when what follows is set.
@@ -187,6 +189,7 @@ func (f *Cache) object(ctx context.Context, file *catalog.File) (bucket.Object, 
 	return o, nil
 }
 
+// Release ends the use of a file that Acquire returned.
 func (f *Cache) Release(o *File) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -90,6 +90,7 @@ func (o Options) template(t series.Tenant) series.Template {
 	return series.DefaultTemplate()
 }
 
+// Clock is Now, or time.Now.
 func (o Options) Clock() func() time.Time {
 	if o.Now != nil {
 		return o.Now

@@ -22,6 +22,7 @@ type Generation struct {
 	tenants map[series.Tenant]*Tenant
 }
 
+// NewGeneration returns an empty generation; lim bounds the labels of its series.
 func NewGeneration(lim series.Limits) *Generation {
 	return &Generation{limits: lim, tenants: map[series.Tenant]*Tenant{}}
 }
@@ -33,6 +34,7 @@ func (g *Generation) Tenant(t series.Tenant) *Tenant {
 	return g.tenants[t]
 }
 
+// EnsureTenant is Tenant, but makes what is not there.
 func (g *Generation) EnsureTenant(t series.Tenant) *Tenant {
 	if m := g.Tenant(t); m != nil {
 		return m
@@ -71,6 +73,7 @@ func (g *Generation) Tenants() []*Tenant {
 // Bytes is an estimate of the memory held.
 func (g *Generation) Bytes() int64 { return g.bytes.Load() }
 
+// Empty reports whether nothing was written.
 func (g *Generation) Empty() bool { return g.bytes.Load() == 0 }
 
 // Grow counts bytes that samples and exemplars took.

@@ -165,6 +165,7 @@ func (m *Series) grow(a *arena, t int64) int64 {
 	return int64(size)*12 + runOverhead
 }
 
+// AppendHistograms adds histograms and returns the bytes of memory that it took.
 func (m *Series) AppendHistograms(histograms []series.Histogram) int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()

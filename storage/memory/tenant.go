@@ -50,6 +50,7 @@ type shard struct {
 	byKey map[uint64]*Alias // By the hash of the key.
 }
 
+// Alias is one raw key of a series.
 type Alias struct {
 	key    []byte
 	Series *Series
@@ -124,6 +125,8 @@ func (m *Tenant) lookup(key []byte, b *promlabels.ScratchBuilder, define func(*S
 	return a, nil
 }
 
+// GetOrCreate returns the series of a label set. A new one is first announced by
+// define; if that fails, it is not there.
 func (m *Tenant) GetOrCreate(ls promlabels.Labels, define func(*Series) error) (*Series, error) {
 	hash := ls.Hash()
 	m.mu.Lock()

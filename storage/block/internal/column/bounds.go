@@ -92,4 +92,5 @@ func floatBounds(values []float64) Bounds {
 	return Bounds{Min: encoding.AppendFloats(nil, []float64{lo}), Max: encoding.AppendFloats(nil, []float64{hi})}
 }
 
+// AppendInt64 adds v as Parquet's statistics have it.
 func AppendInt64(b []byte, v int64) []byte { return binary.LittleEndian.AppendUint64(b, uint64(v)) }

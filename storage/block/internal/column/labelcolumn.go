@@ -18,6 +18,7 @@ type LabelColumn struct {
 	body    []byte
 }
 
+// NewLabelColumn makes the column of one label.
 func NewLabelColumn(l Leaf) *LabelColumn {
 	return &LabelColumn{Chunk: Chunk{Leaf: l, dictionary: newDictionary()}}
 }

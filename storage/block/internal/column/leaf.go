@@ -15,19 +15,23 @@ type Leaf struct {
 	encoding format.Encoding // Of data pages with at least one value.
 }
 
+// StringLeaf is a column of strings.
 func StringLeaf(optional bool, path ...string) Leaf {
 	return Leaf{path, format.ByteArray, optional, new(format.StringType), format.RLEDictionary}
 }
 
+// TimeLeaf is a column of times in milliseconds.
 func TimeLeaf(name string, optional bool) Leaf {
 	millis := &format.TimestampType{IsAdjustedToUTC: true, Unit: format.TimeUnit{Value: new(format.MilliSeconds)}}
 	return Leaf{[]string{name}, format.Int64, optional, millis, format.DeltaBinaryPacked}
 }
 
+// DeltaLeaf is a column of integers that are packed as differences.
 func DeltaLeaf(name string, optional bool) Leaf {
 	return Leaf{[]string{name}, format.Int64, optional, nil, format.DeltaBinaryPacked}
 }
 
+// PlainLeaf is a column of values as they are.
 func PlainLeaf(name string, kind format.Type, optional bool) Leaf {
 	return Leaf{[]string{name}, kind, optional, nil, format.Plain}
 }

@@ -24,6 +24,7 @@ type MapColumn struct {
 	nulls      int64
 }
 
+// NewMapColumn makes the column of the rarer labels.
 func NewMapColumn(name string) *MapColumn {
 	return &MapColumn{
 		Key:   Chunk{Leaf: StringLeaf(false, name, "key_value", "key"), dictionary: newDictionary()},

@@ -22,6 +22,7 @@ type Press struct {
 	encoder *thrift.Encoder
 }
 
+// NewPress makes a Press of a level of zstd.
 func NewPress(level zstd.EncoderLevel) (*Press, error) {
 	z, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1),
 		zstd.WithEncoderCRC(false), zstd.WithZeroFrames(true))

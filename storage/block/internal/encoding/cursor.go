@@ -9,6 +9,7 @@ type Cursor struct {
 	Bad  bool
 }
 
+// Uvarint reads an unsigned varint.
 func (c *Cursor) Uvarint() uint64 {
 	v, n := binary.Uvarint(c.Rest)
 	if n <= 0 {
@@ -19,6 +20,7 @@ func (c *Cursor) Uvarint() uint64 {
 	return v
 }
 
+// Varint reads a signed varint.
 func (c *Cursor) Varint() int64 {
 	v, n := binary.Varint(c.Rest)
 	if n <= 0 {
@@ -44,6 +46,7 @@ func (c *Cursor) Count(size int) int {
 	return int(c.Limited(uint64(len(c.Rest) / size)))
 }
 
+// Bytes reads n bytes, which are those of the input.
 func (c *Cursor) Bytes(n int) []byte {
 	if n > len(c.Rest) {
 		c.Fail()
@@ -54,6 +57,7 @@ func (c *Cursor) Bytes(n int) []byte {
 	return b
 }
 
+// Fixed32 reads four bytes, little-endian.
 func (c *Cursor) Fixed32() uint32 {
 	b := c.Bytes(4)
 	if b == nil {
@@ -62,6 +66,7 @@ func (c *Cursor) Fixed32() uint32 {
 	return binary.LittleEndian.Uint32(b)
 }
 
+// Fixed64 reads eight bytes, little-endian.
 func (c *Cursor) Fixed64() uint64 {
 	b := c.Bytes(8)
 	if b == nil {
@@ -70,4 +75,5 @@ func (c *Cursor) Fixed64() uint64 {
 	return binary.LittleEndian.Uint64(b)
 }
 
+// Fail makes every further read give zero.
 func (c *Cursor) Fail() { c.Rest, c.Bad = nil, true }
