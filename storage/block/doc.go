@@ -18,5 +18,7 @@
 // series.ErrCorrupt, or it is in bytes that this package does not use; it is
 // never a wrong number. FORMAT.md draws the bytes.
 //
-// This is the only package that knows parquet-go.
+// Below it, internal/column makes the column chunks of a row group, and
+// internal/encoding turns pages into numbers and back. Only these three packages
+// know parquet-go.
 package block
